@@ -1,0 +1,104 @@
+// Package handlers turns GitHub events into jobs, and a job into what is said
+// and done. Deciding is pure; the few interfaces below are all that it touches
+// of the outside world.
+package handlers
+
+import (
+	"context"
+
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A Repository is where events come from and reports go to.
+type Repository struct {
+	Installation  int64  `json:"installation"` // the App's installation id
+	Owner         string `json:"owner"`
+	Name          string `json:"name"`
+	DefaultBranch string `json:"default_branch"`
+}
+
+// String prints owner/name.
+func (r Repository) String() string { return r.Owner + "/" + r.Name }
+
+// A Pull is a pull request as GitHub has it now.
+type Pull struct {
+	Number   int
+	State    string // open or closed
+	Draft    bool
+	Title    string
+	Author   string
+	Base     Ref
+	Head     Ref
+	FromFork bool // the head branch lives in another repository
+}
+
+// A Ref is a branch and the commit that it is at.
+type Ref struct {
+	Branch string
+	Commit render.Commit
+}
+
+// A Queue keeps jobs until they are worked. Inserting a job whose key is already
+// waiting replaces it (newest wins); one that is being worked is cancelled and
+// worked again. See [Job].
+type Queue interface {
+	Insert(ctx context.Context, jobs ...Job) error
+}
+
+// PullRequests reads pull requests.
+type PullRequests interface {
+	// Pull returns the pull request as it is now. ErrGone when it does not exist.
+	Pull(ctx context.Context, repo Repository, number int) (Pull, error)
+	// PullsAt returns the numbers of the open pull requests whose head is commit.
+	PullsAt(ctx context.Context, repo Repository, commit render.Commit) ([]int, error)
+}
+
+// Comments keeps the one comment of a pull request.
+type Comments interface {
+	// Publish makes the pull request's report comment read body: created when
+	// there is none, edited when it differs, untouched when it is the same.
+	Publish(ctx context.Context, repo Repository, pull int, body string) error
+}
+
+// Checks keeps check runs.
+type Checks interface {
+	// Start shows the gate as in progress on a commit, unless it has concluded there.
+	Start(ctx context.Context, repo Repository, commit render.Commit, name string) error
+	// Conclude makes the commit's check runs of this App those given, without a
+	// write for those that say the same already; runs of ours that are no longer
+	// given are concluded as neutral, saying that they are superseded.
+	// again makes runs that a person asked to re-run conclude anew even so.
+	Conclude(ctx context.Context, repo Repository, commit render.Commit, checks []report.Check, again bool) error
+}
+
+// Trees reads repositories' Git objects.
+type Trees interface {
+	// Open makes the commits and their trees available, fetching what is missing.
+	Open(ctx context.Context, repo Repository, commits ...render.Commit) (Repo, error)
+}
+
+// A Repo is one repository's Git objects, local.
+type Repo interface {
+	Tree(ctx context.Context, commit render.Commit) (render.Tree, error)
+	// Merge returns the tree that merging head into base gives, or the paths that conflict.
+	Merge(ctx context.Context, base, head render.Commit) (tree render.Tree, conflicts []string, err error)
+	// Changed returns the paths that differ between two trees, sorted.
+	Changed(ctx context.Context, base, head render.Tree) ([]string, error)
+}
+
+// Clusters finds live clusters by what a repository may select among the operator's grants.
+type Clusters interface {
+	// Cluster returns the named cluster as the granted service account. A refusal
+	// is a problem, not an error.
+	Cluster(ctx context.Context, repo Repository, selection Selection) (*preview.Cluster, *render.Problem)
+}
+
+// A Selection is what a repository's configuration selects for an environment.
+type Selection struct {
+	Environment    render.Environment
+	Cluster        string // registered name; in-cluster where empty
+	Namespace      string
+	ServiceAccount string // name, or namespace/name; empty is refused
+}

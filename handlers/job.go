@@ -1,0 +1,44 @@
+package handlers
+
+import (
+	"fmt"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A Job is something to be done for one key. Jobs are plain data: a durable queue
+// stores them as JSON under their kind. At most one job of a key is worked at a
+// time; a newer one of the same key cancels an older one.
+type Job interface {
+	Kind() string // stable over versions, e.g. plan_pull
+	Key() string  // pr/<repo>#<n>, branch/<repo>/<name>, comment/<id>, group/<repo>@<sha>
+}
+
+// PlanPull plans a pull request at whatever its head is when the job is worked.
+type PlanPull struct {
+	Repository Repository `json:"repository"`
+	Number     int        `json:"number"`
+	// Again is set when a person asked for the checks to be run again.
+	Again bool `json:"again,omitempty"`
+}
+
+// Kind implements [Job].
+func (PlanPull) Kind() string { return "plan_pull" }
+
+// Key implements [Job].
+func (j PlanPull) Key() string { return fmt.Sprintf("pr/%s#%d", j.Repository, j.Number) }
+
+// PlanGroup plans a merge group's own tree and concludes the gate on its head.
+type PlanGroup struct {
+	Repository Repository    `json:"repository"`
+	Base       render.Commit `json:"base"`
+	BaseRef    string        `json:"base_ref"` // the branch's name, without refs/heads/
+	Head       render.Commit `json:"head"`
+	Again      bool          `json:"again,omitempty"`
+}
+
+// Kind implements [Job].
+func (PlanGroup) Kind() string { return "plan_group" }
+
+// Key implements [Job].
+func (j PlanGroup) Key() string { return fmt.Sprintf("group/%s@%s", j.Repository, j.Head) }

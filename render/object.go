@@ -1,0 +1,78 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An ObjectID says which object of a cluster is meant, whatever its version.
+type ObjectID struct {
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// String prints Kind namespace/name, or Kind name for what has no namespace.
+func (id ObjectID) String() string {
+	if id.Namespace == "" {
+		return id.Kind + " " + id.Name
+	}
+	return fmt.Sprintf("%s %s/%s", id.Kind, id.Namespace, id.Name)
+}
+
+// Compare orders ids by group, kind, namespace and name.
+func (id ObjectID) Compare(other ObjectID) int {
+	for _, pair := range [][2]string{{id.Group, other.Group}, {id.Kind, other.Kind}, {id.Namespace, other.Namespace}, {id.Name, other.Name}} {
+		if c := strings.Compare(pair[0], pair[1]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// An Origin is the place in the tree that an object came from.
+type Origin struct {
+	File string `json:"file"`           // in the tree
+	Line int    `json:"line,omitempty"` // 1-based, of the object's first line; 0 where unknown
+}
+
+// An Object is one Kubernetes object that a target's files produce. Its values
+// stay inside: what it prints, marshals and hands out by default is masked.
+type Object struct {
+	ID         ObjectID
+	APIVersion string
+	Origin     Origin
+
+	content map[string]any
+	mask    *Masker
+}
+
+// NewObject wraps decoded content (the shapes of encoding/json, integers as
+// int64). The content must not be changed afterwards. A nil mask masks with an
+// unkeyed mark.
+func NewObject(content map[string]any, origin Origin, mask *Masker) Object {
+	text := func(m map[string]any, key string) string { s, _ := m[key].(string); return s }
+	metadata, _ := content["metadata"].(map[string]any)
+	apiVersion := text(content, "apiVersion")
+	group, _, found := strings.Cut(apiVersion, "/")
+	if !found {
+		group = ""
+	}
+	return Object{
+		ID:         ObjectID{Group: group, Kind: text(content, "kind"), Namespace: text(metadata, "namespace"), Name: text(metadata, "name")},
+		APIVersion: apiVersion,
+		Origin:     origin,
+		content:    content,
+		mask:       mask,
+	}
+}
+
+// Masked returns the object with every sensitive value replaced by its mark. The
+// result shares structure with the object and must not be changed.
+func (o Object) Masked() map[string]any { return o.mask.Mask(o.content) }
+
+// Unmasked returns the object as it would be applied. Only what talks to a
+// cluster, or prints for a person who asked for it, may call this; the result
+// must not be changed and never be logged.
+func (o Object) Unmasked() map[string]any { return o.content }
