@@ -5,11 +5,16 @@ package handlers
 
 import (
 	"context"
+	"errors"
 
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
 )
+
+// ErrGone says that what a job is about exists no more: the pull request, the
+// branch, the repository or the installation. The job is then done.
+var ErrGone = errors.New("gone")
 
 // A Repository is where events come from and reports go to.
 type Repository struct {
@@ -64,8 +69,9 @@ type Comments interface {
 
 // Checks keeps check runs.
 type Checks interface {
-	// Start shows the gate as in progress on a commit, unless it has concluded there.
-	Start(ctx context.Context, repo Repository, commit render.Commit, name string) error
+	// Start shows the gate (report.GateName) as in progress on a commit, unless it
+	// has concluded there already.
+	Start(ctx context.Context, repo Repository, commit render.Commit) error
 	// Conclude makes the commit's check runs of this App those given, without a
 	// write for those that say the same already; runs of ours that are no longer
 	// given are concluded as neutral, saying that they are superseded.
@@ -75,12 +81,18 @@ type Checks interface {
 
 // Trees reads repositories' Git objects.
 type Trees interface {
-	// Open makes the commits and their trees available, fetching what is missing.
-	Open(ctx context.Context, repo Repository, commits ...render.Commit) (Repo, error)
+	// Open makes the refs and commits available, fetching what is missing. A
+	// pull request's head is the ref refs/pull/<number>/head of its base
+	// repository, wherever the branch lives. ErrGone when one does not exist.
+	Open(ctx context.Context, repo Repository, refs []string, commits []render.Commit) (Repo, error)
 }
 
 // A Repo is one repository's Git objects, local.
 type Repo interface {
+	// Resolve returns the commit that a ref is at; ErrGone when there is no such ref.
+	Resolve(ctx context.Context, ref string) (render.Commit, error)
+	// Parent returns a commit's first parent.
+	Parent(ctx context.Context, commit render.Commit) (render.Commit, error)
 	Tree(ctx context.Context, commit render.Commit) (render.Tree, error)
 	// Merge returns the tree that merging head into base gives, or the paths that conflict.
 	Merge(ctx context.Context, base, head render.Commit) (tree render.Tree, conflicts []string, err error)

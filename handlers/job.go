@@ -11,7 +11,7 @@ import (
 // time; a newer one of the same key cancels an older one.
 type Job interface {
 	Kind() string // stable over versions, e.g. plan_pull
-	Key() string  // pr/<repo>#<n>, branch/<repo>/<name>, comment/<id>, group/<repo>@<sha>
+	Key() string  // pr/<repo>#<n>, group/<repo>@<sha>, rerun/<repo>@<sha>
 }
 
 // PlanPull plans a pull request at whatever its head is when the job is worked.
@@ -31,8 +31,8 @@ func (j PlanPull) Key() string { return fmt.Sprintf("pr/%s#%d", j.Repository, j.
 // PlanGroup plans a merge group's own tree and concludes the gate on its head.
 type PlanGroup struct {
 	Repository Repository    `json:"repository"`
-	Base       render.Commit `json:"base"`
-	BaseRef    string        `json:"base_ref"` // the branch's name, without refs/heads/
+	Base       render.Commit `json:"base,omitempty"` // the head's first parent where empty
+	BaseRef    string        `json:"base_ref"`       // the branch's name, without refs/heads/
 	Head       render.Commit `json:"head"`
 	Again      bool          `json:"again,omitempty"`
 }
@@ -42,3 +42,15 @@ func (PlanGroup) Kind() string { return "plan_group" }
 
 // Key implements [Job].
 func (j PlanGroup) Key() string { return fmt.Sprintf("group/%s@%s", j.Repository, j.Head) }
+
+// Rerun plans again every open pull request whose head is a commit.
+type Rerun struct {
+	Repository Repository    `json:"repository"`
+	Head       render.Commit `json:"head"`
+}
+
+// Kind implements [Job].
+func (Rerun) Kind() string { return "rerun" }
+
+// Key implements [Job].
+func (j Rerun) Key() string { return fmt.Sprintf("rerun/%s@%s", j.Repository, j.Head) }

@@ -1,0 +1,138 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A pair is one affected target as both sides render it.
+type pair struct {
+	target render.Target
+	base   *render.Rendered // nil where the target is new
+	head   *render.Rendered // nil where the target is gone
+}
+
+// problem returns why the target cannot be planned: what the head makes of it. A
+// base that does not render is planned as if it were new.
+func (p pair) problem() *render.Problem {
+	if p.head == nil {
+		if p.base != nil {
+			return p.base.Problem // a retired target whose objects nobody can name
+		}
+		return nil
+	}
+	return p.head.Problem
+}
+
+// A selection is the targets that a change affects.
+type selection struct {
+	pairs []pair
+	total int // targets on the head side
+	reads []render.Reads
+}
+
+// claims reports whether any target of either side looked at path.
+func (s selection) claims(path string) bool {
+	for _, reads := range s.reads {
+		if _, ok := reads[path]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// restrict keeps the named targets. A name that no affected target has is a problem.
+func (s *selection) restrict(only []string) *render.Problem {
+	known := make([]string, len(s.pairs))
+	for i, pair := range s.pairs {
+		known[i] = pair.target.String()
+	}
+	for _, name := range only {
+		if !slices.Contains(known, name) {
+			return &render.Problem{
+				Message: fmt.Sprintf("target %s is not affected by this change, or there is no such target", name),
+				Hint:    "affected are: " + strings.Join(known, ", "),
+			}
+		}
+	}
+	s.pairs = slices.DeleteFunc(s.pairs, func(p pair) bool { return !slices.Contains(only, p.target.String()) })
+	return nil
+}
+
+// affected renders the base side of every target (mostly out of the cache) and the
+// head side of those whose recorded inputs differ. What rendering really read
+// decides, so that a change to a shared base selects every target on it.
+func affected(ctx context.Context, engine *render.Engine, layouts []render.Layout, order []render.Environment, base, head render.Tree) (selection, error) {
+	before, after := targets(layouts, order, base), targets(layouts, order, head)
+	bases, err := engine.RenderAll(ctx, base, before)
+	if err != nil {
+		return selection{}, fmt.Errorf("render base: %w", err)
+	}
+	rendered := make(map[render.Target]*render.Rendered, len(before))
+	for i, target := range before {
+		rendered[target] = bases[i]
+	}
+	chosen := selection{total: len(after)}
+	var again []render.Target // to be rendered at the head
+	for _, target := range after {
+		was := rendered[target]
+		if was == nil || !was.Reads.Unchanged(head) {
+			again = append(again, target)
+		} else {
+			chosen.reads = append(chosen.reads, was.Reads)
+		}
+	}
+	heads, err := engine.RenderAll(ctx, head, again)
+	if err != nil {
+		return selection{}, fmt.Errorf("render head: %w", err)
+	}
+	for i, target := range again {
+		chosen.add(pair{target: target, base: rendered[target], head: heads[i]})
+	}
+	for _, target := range before {
+		if !slices.Contains(after, target) {
+			chosen.add(pair{target: target, base: rendered[target]})
+		}
+	}
+	rank := func(e render.Environment) int { return slices.Index(order, e) }
+	slices.SortStableFunc(chosen.pairs, func(a, b pair) int {
+		if a.target.Environment != b.target.Environment {
+			if c := rank(a.target.Environment) - rank(b.target.Environment); c != 0 {
+				return c
+			}
+		}
+		return strings.Compare(a.target.String(), b.target.String())
+	})
+	return chosen, nil
+}
+
+func (s *selection) add(p pair) {
+	for _, side := range []*render.Rendered{p.base, p.head} {
+		if side != nil {
+			s.reads = append(s.reads, side.Reads)
+		}
+	}
+	if p.base != nil && p.base.Problem != nil && p.head != nil {
+		p.base = nil
+	}
+	s.pairs = append(s.pairs, p)
+}
+
+// targets returns the targets of all layouts, each once.
+func targets(layouts []render.Layout, order []render.Environment, tree render.Tree) []render.Target {
+	var all []render.Target
+	seen := map[render.Target]bool{}
+	for _, layout := range layouts {
+		for _, target := range layout.Targets(tree, order) {
+			if !seen[target] {
+				seen[target] = true
+				all = append(all, target)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/handlers/report"
+)
+
+// gaveUp is the gate of a job that failed for good.
+func gaveUp() report.Check {
+	return report.Check{
+		Name: report.GateName, Conclusion: report.Failure,
+		Title:   "Slipway could not finish this plan",
+		Summary: "It tried several times and failed each time for a reason of its own, not of this pull request's. Its operator sees the cause in the log. Press “Re-run” to try again.",
+	}
+}
+
+// timedOut is the gate of a plan that took longer than it may.
+func timedOut(after time.Duration) report.Check {
+	return report.Check{
+		Name: report.GateName, Conclusion: report.TimedOut,
+		Title:   fmt.Sprintf("Not planned within %s", after),
+		Summary: fmt.Sprintf("Planning was stopped after %s. A cluster may be slow to answer, or the change may touch more than that time allows. Press “Re-run” to try again.", after),
+	}
+}
+
+// combine makes one set of checks of those of several pull requests with the same
+// head: a commit has only one gate, which takes the worst of them, and each pull
+// request's other checks carry its number.
+func combine(pulls []int, checks [][]report.Check) []report.Check {
+	if len(checks) == 1 {
+		return checks[0]
+	}
+	gate := report.Check{Name: report.GateName, Conclusion: report.Success}
+	var rest []report.Check
+	var lines []string
+	for i, number := range pulls {
+		for _, check := range checks[i] {
+			if check.Name != report.GateName {
+				check.Name += fmt.Sprintf(" (#%d)", number)
+				rest = append(rest, check)
+				continue
+			}
+			if report.Worst(gate.Conclusion, check.Conclusion) != gate.Conclusion {
+				gate.Conclusion = check.Conclusion
+			}
+			gate.Annotations = append(gate.Annotations, check.Annotations...)
+			lines = append(lines, fmt.Sprintf("- #%d: **%s**, %s", number, check.Conclusion, check.Title))
+		}
+	}
+	gate.Title = fmt.Sprintf("%d pull requests have this head; the worst of them counts", len(pulls))
+	gate.Summary = strings.Join(lines, "\n")
+	return append([]report.Check{gate}, rest...)
+}
+
+// shared adds what other open pull requests with the same head need said.
+func (w *Worker) shared(ctx context.Context, job PlanPull, pull Pull, own []report.Check) ([]report.Check, error) {
+	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, pull.Head.Commit)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(numbers, pull.Number) { // GitHub's index may lag behind the event
+		numbers = append(numbers, pull.Number)
+	}
+	slices.Sort(numbers)
+	checks := make([][]report.Check, len(numbers))
+	for i, number := range numbers {
+		if number == pull.Number {
+			checks[i] = own
+			continue
+		}
+		other, err := w.Pulls.Pull(ctx, job.Repository, number)
+		if err != nil {
+			return nil, err
+		}
+		r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, other) })
+		if err != nil {
+			return nil, err
+		}
+		checks[i] = report.Checks(r)
+	}
+	return combine(numbers, checks), nil
+}

@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"strings"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// An Event is a GitHub event, reduced to what decides which jobs follow.
+type Event interface {
+	// Jobs returns what is to be done about the event; none when it is of no interest.
+	Jobs() []Job
+}
+
+// A PullRequestEvent says that something happened to a pull request.
+type PullRequestEvent struct {
+	Action      string // opened, synchronize, …, as GitHub names them
+	Repository  Repository
+	Number      int
+	BaseChanged bool // of an edit: the base branch is another now
+}
+
+// Jobs implements [Event].
+func (e PullRequestEvent) Jobs() []Job {
+	switch e.Action {
+	case "opened", "synchronize", "reopened", "ready_for_review":
+	case "edited":
+		if !e.BaseChanged {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return []Job{PlanPull{Repository: e.Repository, Number: e.Number}}
+}
+
+// A RerunEvent says that a person pressed a re-run button, of one check run or of
+// all of a commit. GitHub only tells; the App makes the runs conclude anew.
+type RerunEvent struct {
+	Repository Repository
+	Head       render.Commit
+	HeadBranch string // empty for a pull request from a fork
+}
+
+// Jobs implements [Event].
+func (e RerunEvent) Jobs() []Job {
+	if base, ok := queuedBranch(e.HeadBranch); ok {
+		return []Job{PlanGroup{Repository: e.Repository, BaseRef: base, Head: e.Head, Again: true}}
+	}
+	return []Job{Rerun{Repository: e.Repository, Head: e.Head}}
+}
+
+// queuedBranch returns the base branch that a merge queue's branch is for:
+// gh-readonly-queue/<base>/pr-<number>-<sha>.
+func queuedBranch(branch string) (base string, ok bool) {
+	rest, ok := strings.CutPrefix(branch, "gh-readonly-queue/")
+	if !ok {
+		return "", false
+	}
+	cut := strings.LastIndex(rest, "/")
+	if cut <= 0 {
+		return "", false
+	}
+	return rest[:cut], true
+}
+
+// A MergeGroupEvent says that a merge queue wants checks for a group.
+type MergeGroupEvent struct {
+	Action     string // checks_requested or destroyed
+	Repository Repository
+	Base       render.Commit
+	BaseRef    string // refs/heads/main or main
+	Head       render.Commit
+}
+
+// Jobs implements [Event].
+func (e MergeGroupEvent) Jobs() []Job {
+	if e.Action != "checks_requested" {
+		return nil
+	}
+	return []Job{PlanGroup{
+		Repository: e.Repository,
+		Base:       e.Base,
+		BaseRef:    strings.TrimPrefix(e.BaseRef, "refs/heads/"),
+		Head:       e.Head,
+	}}
+}

@@ -1,0 +1,234 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/policy"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A judge is what a change is held against: the configuration and the policies,
+// both from the base branch, so that a pull request cannot loosen what judges it.
+type judge struct {
+	config.Config
+	Layouts  []render.Layout
+	Policies *policy.Policies // nil where the repository has none
+	today    string
+}
+
+// judge reads the configuration and policies from base. It returns nil where they
+// are unusable, with the problems in the report. What the change itself does to
+// either is checked too, so that it is told before it is merged.
+func (p *Planner) judge(ctx context.Context, repo Repository, base, head render.Tree, changed []string, r *report.Report) (*judge, error) {
+	settings, problems, err := p.settings(ctx, repo, base, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkConfiguration(ctx, head, changed, problems, r); err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, nil
+	}
+	j := &judge{Config: settings, today: p.Today()}
+	if j.Layouts, err = j.layouts(base, head, r); err != nil {
+		return nil, err
+	}
+	if len(j.Layouts) == 0 && len(r.Problems) == 0 {
+		r.Notices = append(r.Notices, "No environments were recognised here. Say where they are with `layout:` in `"+config.File+"`.")
+	}
+	compiled, problems, err := p.policies(ctx, j, base)
+	if err != nil {
+		return nil, err
+	}
+	r.Problems = append(r.Problems, problems...)
+	j.Policies = compiled
+	return j, p.checkPolicies(ctx, j, head, changed, r)
+}
+
+// settings finds the configuration: the repository's own, the organisation's, or
+// none. Problems are those of the configuration in force.
+func (p *Planner) settings(ctx context.Context, repo Repository, base render.Tree, r *report.Report) (config.Config, []render.Problem, error) {
+	file, content := config.File, []byte(nil)
+	content, err := readFile(ctx, base, config.File)
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	if content == nil && p.Defaults != nil {
+		if file, content, err = p.Defaults(ctx, repo); err != nil {
+			return config.Config{}, nil, fmt.Errorf("read the organisation's configuration: %w", err)
+		}
+	}
+	if content == nil {
+		return config.Config{}, nil, nil
+	}
+	r.Configuration = file
+	settings, problems := config.Parse(file, content)
+	return settings, problems, nil
+}
+
+// checkConfiguration says what a pull request that changes the configuration would
+// break, and lets one through that mends a broken one and does nothing else.
+func checkConfiguration(ctx context.Context, head render.Tree, changed []string, problems []render.Problem, r *report.Report) error {
+	if !slices.Contains(changed, config.File) {
+		r.Problems = append(r.Problems, problems...)
+		return nil
+	}
+	content, err := readFile(ctx, head, config.File)
+	if err != nil {
+		return err
+	}
+	var after []render.Problem
+	if content != nil {
+		_, after = config.Parse(config.File, content)
+	}
+	switch {
+	case len(after) > 0:
+		r.Problems = append(r.Problems, after...)
+	case len(problems) > 0 && len(changed) == 1:
+		r.Notices = append(r.Notices, "The configuration on the base branch is broken, and this pull request mends it. Nothing was planned.")
+	case len(problems) > 0:
+		r.Problems = append(r.Problems, problems...)
+		r.Notices = append(r.Notices, "This pull request mends the broken configuration among other changes. Mend it in a pull request of its own: until then nothing can be planned.")
+	default:
+		r.Notices = append(r.Notices, "This pull request changes `"+config.File+"`. The base branch's still judges it; what changes here holds after the merge.")
+	}
+	return nil
+}
+
+// layouts returns the configured layouts, or the conventional ones that both
+// sides' trees show.
+func (j *judge) layouts(base, head render.Tree, r *report.Report) ([]render.Layout, error) {
+	if r.Configuration != "" && len(j.Layout) > 0 {
+		layouts := make([]render.Layout, 0, len(j.Layout))
+		for _, template := range j.Layout {
+			layout, err := render.ParseLayout(template)
+			if err != nil {
+				return nil, fmt.Errorf("parse layout %q, which the configuration accepted: %w", template, err)
+			}
+			layouts = append(layouts, layout)
+		}
+		return layouts, nil
+	}
+	for _, tree := range []render.Tree{base, head} { // the head's where this pull request brings the first files
+		if layouts, ok := render.Recognise(tree); ok {
+			names := make([]string, len(layouts))
+			for i, layout := range layouts {
+				names[i] = layout.String()
+			}
+			r.Layout = strings.Join(names, ", ")
+			return layouts, nil
+		}
+	}
+	return nil, nil
+}
+
+// order returns the environments in promotion order; empty without a configuration.
+func (j *judge) order() []render.Environment {
+	names := make([]render.Environment, len(j.Environments))
+	for i, environment := range j.Environments {
+		names[i] = environment.Name
+	}
+	return names
+}
+
+// environment returns an environment's settings, the zero ones where it has none.
+func (j *judge) environment(name render.Environment) config.Environment {
+	for _, environment := range j.Environments {
+		if environment.Name == name {
+			return environment
+		}
+	}
+	return config.Environment{Name: name}
+}
+
+// policyDirectory returns where the policies are, in a tree.
+func (j *judge) policyDirectory() string {
+	if j.Config.Policies.Path == "" {
+		return "policies"
+	}
+	return path.Clean(j.Config.Policies.Path)
+}
+
+func (j *judge) policyFile(name string) bool {
+	return below(name, j.policyDirectory()) && policy.IsPolicyFile(name)
+}
+
+// policies compiles the policies of a tree; nil when it has none.
+func (p *Planner) policies(ctx context.Context, j *judge, tree render.Tree) (*policy.Policies, []render.Problem, error) {
+	files, err := readBelow(ctx, tree, j.policyDirectory(), policy.IsPolicyFile)
+	if err != nil || len(files) == 0 {
+		return nil, nil, err
+	}
+	compiled, problems := p.Policies.Compile(ctx, files)
+	return compiled, problems, ctx.Err()
+}
+
+// checkPolicies compiles the policies as the pull request leaves them.
+func (p *Planner) checkPolicies(ctx context.Context, j *judge, head render.Tree, changed []string, r *report.Report) error {
+	if !slices.ContainsFunc(changed, j.policyFile) {
+		return nil
+	}
+	_, problems, err := p.policies(ctx, j, head)
+	r.Problems = append(r.Problems, problems...)
+	r.Notices = append(r.Notices, "This pull request changes policies. The base branch's still judge it; what changes here holds after the merge.")
+	return err
+}
+
+// findings asks the policies about every object of a rendered.
+func (j *judge) findings(ctx context.Context, rendered *render.Rendered, locate func(render.Object, string) (string, int)) ([]policy.Finding, error) {
+	if j.Policies == nil {
+		return nil, nil
+	}
+	return j.Policies.Evaluate(ctx, rendered.Objects, policy.Options{Settings: j.Config.Policies, Today: j.today, Locate: locate})
+}
+
+// readFile returns a file's content; nil where there is none.
+func readFile(ctx context.Context, tree render.Tree, name string) ([]byte, error) {
+	content, err := tree.Read(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return content, nil
+}
+
+// readBelow returns the wanted files below dir, in one request where they have to
+// be fetched.
+func readBelow(ctx context.Context, tree render.Tree, dir string, want func(string) bool) (map[string][]byte, error) {
+	var names []string
+	var walk func(dir string)
+	walk = func(dir string) {
+		for _, entry := range tree.List(dir) {
+			switch {
+			case entry.Mode == render.Directory:
+				walk(entry.Path)
+			case entry.Mode == render.File && want(entry.Path):
+				names = append(names, entry.Path)
+			}
+		}
+	}
+	walk(dir)
+	if err := tree.Prefetch(ctx, names); err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", dir, err)
+	}
+	files := make(map[string][]byte, len(names))
+	for _, name := range names {
+		content, err := tree.Read(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		files[name] = content
+	}
+	return files, nil
+}

@@ -1,0 +1,196 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/policy"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A Comparison is what a report is asked about: two sides of one repository.
+type Comparison struct {
+	Repository Repository
+	Pull       int
+	BaseRef    string
+	Base, Head render.Commit
+	// Merged says that the head is the merge result already (a merge group);
+	// otherwise Git merges head into base.
+	Merged bool
+	// Trusted says that live clusters may be asked about it.
+	Trusted bool
+	// Only restricts the report to these targets, as they print; all when empty.
+	Only []string
+}
+
+// A Planner makes reports: trees → targets → rendereds → plans → findings. It is
+// the same for a pull request, a merge group and a terminal.
+type Planner struct {
+	Renderers Renderers
+	Policies  *policy.Cache
+	Clusters  Clusters
+	// Defaults returns the organisation-wide configuration's file, for a
+	// repository that has none of its own; nil content when there is none. May be nil.
+	Defaults func(ctx context.Context, repo Repository) (file string, content []byte, err error)
+	// Today is the date that waivers expire against, YYYY-MM-DD.
+	Today func() string
+	Log   *slog.Logger
+}
+
+// Renderers keeps an engine, with its cache, per repository and set of sensitive fields.
+type Renderers interface {
+	Engine(repo Repository, sensitive []render.SensitiveField) *render.Engine
+}
+
+// Report plans the comparison. Whatever a person did wrong is in the report; an
+// error means that the work should run again.
+func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.Report, error) {
+	r := report.Report{
+		Repository: c.Repository.String(), Pull: c.Pull, Base: c.Base, Head: c.Head, BaseRef: c.BaseRef,
+		Outsider: !c.Trusted,
+	}
+	base, head, err := p.sides(ctx, repo, c, &r)
+	if err != nil || head == nil {
+		return r, err
+	}
+	changed, err := repo.Changed(ctx, base, head)
+	if err != nil {
+		return r, fmt.Errorf("compare %s with its merge result: %w", c.Base.Short(), err)
+	}
+	judge, err := p.judge(ctx, c.Repository, base, head, changed, &r)
+	if err != nil || judge == nil {
+		return r, err
+	}
+	engine := p.Renderers.Engine(c.Repository, judge.Sensitive)
+	chosen, err := affected(ctx, engine, judge.Layouts, judge.order(), base, head)
+	if err != nil {
+		return r, err
+	}
+	r.Targets = chosen.total
+	r.Unclaimed = unclaimed(changed, chosen, judge)
+	if len(c.Only) > 0 {
+		if err := chosen.restrict(c.Only); err != nil {
+			r.Problems = append(r.Problems, *err)
+		}
+	}
+	r.Parts, err = p.parts(ctx, c, judge, engine, head, chosen.pairs)
+	return r, err
+}
+
+// sides returns both trees; the head's is nil when there is a conflict.
+func (p *Planner) sides(ctx context.Context, repo Repo, c Comparison, r *report.Report) (base, head render.Tree, err error) {
+	if base, err = repo.Tree(ctx, c.Base); err != nil {
+		return nil, nil, fmt.Errorf("read tree of base %s: %w", c.Base.Short(), err)
+	}
+	if c.Merged {
+		if head, err = repo.Tree(ctx, c.Head); err != nil {
+			return nil, nil, fmt.Errorf("read tree of head %s: %w", c.Head.Short(), err)
+		}
+		return base, head, nil
+	}
+	head, conflicts, err := repo.Merge(ctx, c.Base, c.Head)
+	if err != nil {
+		return nil, nil, fmt.Errorf("merge %s into %s: %w", c.Head.Short(), c.Base.Short(), err)
+	}
+	if len(conflicts) > 0 {
+		r.Conflicts = conflicts
+		return base, nil, nil
+	}
+	return base, head, nil
+}
+
+// parts renders nothing: it plans and judges what affected has rendered.
+func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, engine *render.Engine, head render.Tree, pairs []pair) ([]report.Part, error) {
+	plans, err := p.plans(ctx, c, judge, pairs)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]report.Part, len(pairs))
+	for i, pair := range pairs {
+		part := report.Part{Target: pair.target, Plan: plans[i]}
+		if problem := pair.problem(); problem != nil {
+			part.Problem = problem
+		}
+		if pair.head != nil && pair.head.Problem == nil {
+			part.Objects = len(pair.head.Objects)
+			part.Warnings = pair.head.Warnings
+			part.Findings, err = judge.findings(ctx, pair.head, func(object render.Object, field string) (string, int) {
+				origin := engine.Locate(ctx, head, object, field)
+				return origin.File, origin.Line
+			})
+			if err != nil {
+				return nil, fmt.Errorf("judge %s: %w", pair.target, err)
+			}
+			if judge.Policies != nil {
+				part.Tested = part.Objects
+			}
+		}
+		parts[i] = part
+	}
+	return parts, nil
+}
+
+// plans asks each cluster once for all of its targets. Results are by index; nil
+// where the target could not be rendered.
+func (p *Planner) plans(ctx context.Context, c Comparison, judge *judge, pairs []pair) ([]*preview.Plan, error) {
+	plans := make([]*preview.Plan, len(pairs))
+	batches := map[*preview.Cluster][]int{}
+	requests := make([]preview.Request, len(pairs))
+	for i, pair := range pairs {
+		if pair.problem() != nil {
+			continue
+		}
+		settings := judge.environment(pair.target.Environment)
+		requests[i] = preview.Request{
+			Target: pair.target, Base: pair.base, Head: pair.head,
+			Ignore: settings.Drift.Ignore, Namespace: settings.Namespace,
+		}
+		cluster, problem := p.cluster(ctx, c, pair.target.Environment, settings)
+		if cluster == nil {
+			plans[i] = preview.Offline(requests[i])
+			if problem != nil {
+				plans[i].Live, plans[i].Problem = preview.LiveRefused, problem
+			}
+			continue
+		}
+		batches[cluster] = append(batches[cluster], i)
+	}
+	for cluster, indices := range batches { // order does not matter: results are by index
+		batch := make([]preview.Request, len(indices))
+		for j, i := range indices {
+			batch[j] = requests[i]
+		}
+		for j, plan := range cluster.Plan(ctx, batch) {
+			plans[indices[j]] = plan
+		}
+	}
+	return plans, ctx.Err()
+}
+
+func (p *Planner) cluster(ctx context.Context, c Comparison, name render.Environment, settings config.Environment) (*preview.Cluster, *render.Problem) {
+	if !c.Trusted || p.Clusters == nil {
+		return nil, nil
+	}
+	return p.Clusters.Cluster(ctx, c.Repository, Selection{
+		Environment: name, Cluster: settings.Cluster, Namespace: settings.Namespace, ServiceAccount: settings.ServiceAccount,
+	})
+}
+
+// unclaimed returns the changed files that no target read on either side, nor the
+// configuration or the policies.
+func unclaimed(changed []string, chosen selection, judge *judge) []string {
+	return slices.DeleteFunc(slices.Clone(changed), func(path string) bool {
+		return path == config.File || judge.policyFile(path) || chosen.claims(path)
+	})
+}
+
+// below reports whether path is dir or lies below it.
+func below(path, dir string) bool {
+	return dir == "." || path == dir || strings.HasPrefix(path, dir+"/")
+}

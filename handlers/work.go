@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A Worker does jobs. Every field but Deadline is required.
+type Worker struct {
+	Planner  *Planner
+	Pulls    PullRequests
+	Trees    Trees
+	Comments Comments
+	Checks   Checks
+	Queue    Queue
+	Log      *slog.Logger
+	// Deadline bounds the planning of one job; past it the gate concludes as
+	// timed out. Zero means ten minutes.
+	Deadline time.Duration
+}
+
+// Work does one job. A nil error means done; an error means that the job must run
+// again. Its context is cancelled when a newer job of the same key has come.
+func (w *Worker) Work(ctx context.Context, job Job) error {
+	var err error
+	switch job := job.(type) {
+	case PlanPull:
+		err = w.planPull(ctx, job)
+	case PlanGroup:
+		err = w.planGroup(ctx, job)
+	case Rerun:
+		err = w.rerun(ctx, job)
+	default:
+		return fmt.Errorf("job %s: unknown kind %s", job.Key(), job.Kind())
+	}
+	if errors.Is(err, ErrGone) {
+		w.Log.InfoContext(ctx, "what the job was about is gone", "job", job.Key())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", job.Kind(), job.Key(), err)
+	}
+	return nil
+}
+
+// GiveUp concludes the gate of a job that failed for good, so that nothing waits
+// for it for ever.
+func (w *Worker) GiveUp(ctx context.Context, job Job, cause error) error {
+	checks := []report.Check{gaveUp()}
+	switch job := job.(type) {
+	case PlanPull:
+		pull, err := w.Pulls.Pull(ctx, job.Repository, job.Number)
+		if err != nil || pull.State != "open" {
+			return err
+		}
+		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true)
+	case PlanGroup:
+		return w.Checks.Conclude(ctx, job.Repository, job.Head, checks, true)
+	}
+	return cause
+}
+
+// planPull is the line that a pull request's event travels.
+func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
+	pull, err := w.Pulls.Pull(ctx, job.Repository, job.Number)
+	if err != nil {
+		return err
+	}
+	if pull.State != "open" {
+		return nil
+	}
+	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit); err != nil {
+		return err
+	}
+	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, pull) })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, []report.Check{timedOut(w.deadline())}, true)
+	}
+	if err != nil {
+		return err
+	}
+	checks, err := w.shared(ctx, job, pull, report.Checks(r))
+	if err != nil {
+		return err
+	}
+	if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, job.Again); err != nil {
+		return err
+	}
+	return w.Comments.Publish(ctx, job.Repository, pull.Number, report.Comment(r))
+}
+
+// pullReport reads both sides from Git and plans them.
+func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (report.Report, error) {
+	baseRef := "refs/heads/" + pull.Base.Branch
+	headRef := fmt.Sprintf("refs/pull/%d/head", pull.Number)
+	repo, err := w.Trees.Open(ctx, job.Repository, []string{baseRef, headRef}, []render.Commit{pull.Head.Commit})
+	if err != nil {
+		return report.Report{}, err
+	}
+	base, err := repo.Resolve(ctx, baseRef) // the branch as it is now, not as it was when GitHub last looked
+	if err != nil {
+		return report.Report{}, err
+	}
+	return w.Planner.Report(ctx, repo, Comparison{
+		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch,
+		Base: base, Head: pull.Head.Commit, Trusted: !pull.FromFork,
+	})
+}
+
+// planGroup plans a merge group: its head is the merge result, made by GitHub.
+func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
+	if err := w.Checks.Start(ctx, job.Repository, job.Head); err != nil {
+		return err
+	}
+	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.groupReport(ctx, job) })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return w.Checks.Conclude(ctx, job.Repository, job.Head, []report.Check{timedOut(w.deadline())}, true)
+	}
+	if err != nil {
+		return err
+	}
+	return w.Checks.Conclude(ctx, job.Repository, job.Head, report.Checks(r), job.Again)
+}
+
+func (w *Worker) groupReport(ctx context.Context, job PlanGroup) (report.Report, error) {
+	commits := []render.Commit{job.Head}
+	if job.Base != "" {
+		commits = append(commits, job.Base)
+	}
+	repo, err := w.Trees.Open(ctx, job.Repository, nil, commits)
+	if err != nil {
+		return report.Report{}, err
+	}
+	base := job.Base
+	if base == "" {
+		if base, err = repo.Parent(ctx, job.Head); err != nil {
+			return report.Report{}, err
+		}
+	}
+	return w.Planner.Report(ctx, repo, Comparison{
+		Repository: job.Repository, BaseRef: job.BaseRef, Base: base, Head: job.Head, Merged: true, Trusted: true,
+	})
+}
+
+// rerun queues a plan for every open pull request at a commit.
+func (w *Worker) rerun(ctx context.Context, job Rerun) error {
+	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, job.Head)
+	if err != nil {
+		return err
+	}
+	jobs := make([]Job, len(numbers))
+	for i, number := range numbers {
+		jobs[i] = PlanPull{Repository: job.Repository, Number: number, Again: true}
+	}
+	return w.Queue.Insert(ctx, jobs...)
+}
+
+func (w *Worker) deadline() time.Duration {
+	if w.Deadline == 0 {
+		return 10 * time.Minute
+	}
+	return w.Deadline
+}
+
+// report bounds the making of a report. Only its own deadline shows as
+// DeadlineExceeded, so that a job which was superseded is not called timed out.
+func (w *Worker) report(ctx context.Context, plan func(context.Context) (report.Report, error)) (report.Report, error) {
+	bounded, cancel := context.WithTimeout(ctx, w.deadline())
+	defer cancel()
+	r, err := plan(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return r, context.DeadlineExceeded
+	}
+	return r, err
+}
