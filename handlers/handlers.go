@@ -45,9 +45,10 @@ type Ref struct {
 	Commit render.Commit
 }
 
-// A Queue keeps jobs until they are worked. Inserting a job whose key is already
-// waiting replaces it (newest wins); one that is being worked is cancelled and
-// worked again. See [Job].
+// A Queue keeps jobs until they are worked. A job whose key is already waiting
+// replaces the one that waits (newest wins, see [Absorber]); one whose key is
+// being worked cancels that work and follows it. Insert returns when the jobs are
+// kept as safely as the queue can.
 type Queue interface {
 	Insert(ctx context.Context, jobs ...Job) error
 }

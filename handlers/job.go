@@ -14,6 +14,13 @@ type Job interface {
 	Key() string  // pr/<repo>#<n>, group/<repo>@<sha>, rerun/<repo>@<sha>
 }
 
+// An Absorber is a job that keeps what an older job of its key, which it replaces
+// before that was done, had asked for.
+type Absorber interface {
+	Job
+	Absorb(older Job) Job
+}
+
 // PlanPull plans a pull request at whatever its head is when the job is worked.
 type PlanPull struct {
 	Repository Repository `json:"repository"`
@@ -27,6 +34,14 @@ func (PlanPull) Kind() string { return "plan_pull" }
 
 // Key implements [Job].
 func (j PlanPull) Key() string { return fmt.Sprintf("pr/%s#%d", j.Repository, j.Number) }
+
+// Absorb implements [Absorber]: a re-run that was asked for stays asked for.
+func (j PlanPull) Absorb(older Job) Job {
+	if older, ok := older.(PlanPull); ok {
+		j.Again = j.Again || older.Again
+	}
+	return j
+}
 
 // PlanGroup plans a merge group's own tree and concludes the gate on its head.
 type PlanGroup struct {

@@ -1,0 +1,93 @@
+package clusters
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// Flags are kubectl's flags that choose a cluster and who acts on it: what a
+// terminal has in place of the operator's registry. A person acts as themselves,
+// so there are no grants to ask.
+type Flags struct {
+	rules     *clientcmd.ClientConfigLoadingRules
+	overrides clientcmd.ConfigOverrides
+	options   preview.ClusterOptions
+
+	mu   sync.Mutex
+	open map[string]*preview.Cluster // by context
+}
+
+// BindFlags adds the flags (--kubeconfig, --context, --as and the others that
+// kubectl has) to set.
+func BindFlags(set *pflag.FlagSet, options preview.ClusterOptions) *Flags {
+	f := &Flags{rules: clientcmd.NewDefaultClientConfigLoadingRules(), options: options, open: make(map[string]*preview.Cluster)}
+	set.StringVar(&f.rules.ExplicitPath, clientcmd.RecommendedConfigPathFlag, "", "path of the kubeconfig file to use")
+	clientcmd.BindOverrideFlags(&f.overrides, set, clientcmd.RecommendedConfigOverrideFlags(""))
+	return f
+}
+
+// Cluster implements [handlers.Clusters]. An environment's cluster is the
+// kubeconfig's context of that name where there is one and no flag says
+// otherwise, else the current context.
+func (f *Flags) Cluster(_ context.Context, _ handlers.Repository, selection handlers.Selection) (*preview.Cluster, *render.Problem) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name, err := f.context(selection.Cluster)
+	if err != nil {
+		return nil, &render.Problem{Message: err.Error(), Hint: "choose a cluster with --kubeconfig and --context, or compare base and head alone with --offline"}
+	}
+	if cluster := f.open[name]; cluster != nil {
+		return cluster, nil
+	}
+	overrides := f.overrides
+	overrides.CurrentContext = name
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.rules, &overrides).ClientConfig()
+	if err == nil {
+		f.open[name], err = preview.NewCluster(name, config, f.options)
+	}
+	if err != nil {
+		return nil, &render.Problem{Message: fmt.Sprintf("cluster %s cannot be used: %v", name, err), Hint: "choose another with --kubeconfig and --context, or compare base and head alone with --offline"}
+	}
+	return f.open[name], nil
+}
+
+// context returns the kubeconfig context that a registered name means here.
+func (f *Flags) context(registered string) (string, error) {
+	loaded, err := f.rules.Load()
+	if err != nil {
+		return "", fmt.Errorf("read kubeconfig: %w", err)
+	}
+	if len(loaded.Contexts) == 0 && f.overrides.ClusterInfo.Server == "" {
+		return "", fmt.Errorf("no cluster is configured: no kubeconfig with a context was found")
+	}
+	if f.overrides.CurrentContext != "" {
+		return f.overrides.CurrentContext, nil
+	}
+	if _, ok := loaded.Contexts[registered]; ok {
+		return registered, nil
+	}
+	return loaded.CurrentContext, nil
+}
+
+// Contexts returns the names of the kubeconfig's contexts, sorted, for shell completion.
+func (f *Flags) Contexts() []string {
+	loaded, err := f.rules.Load()
+	if err != nil {
+		return nil
+	}
+	names := make([]string, 0, len(loaded.Contexts))
+	for name := range loaded.Contexts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,211 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/slipwayhq/slipway/app/clusters"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A Config is what the operator says: one YAML file, and environment variables
+// that override it. Secrets are best given as files or variables.
+type Config struct {
+	GitHub GitHub `json:"github"`
+	Server Server `json:"server"`
+	// Data is the directory of Git mirrors; it may be lost. A temporary one where empty.
+	Data string `json:"data,omitempty"`
+	// Clusters are the registered clusters, by name.
+	Clusters map[string]clusters.Registration `json:"clusters,omitempty"`
+	Limits   Limits                           `json:"limits"`
+	// Sensitive are fields to mask that no repository can show.
+	Sensitive []render.SensitiveField `json:"sensitive,omitempty"`
+}
+
+// GitHub says where GitHub is, and who the App is there.
+type GitHub struct {
+	// URL is what people open, and where Git is served: https://github.com, or a
+	// GitHub Enterprise Server's.
+	URL string `json:"url,omitempty"`
+	// APIURL is the REST API's; for an Enterprise Server https://HOST/api/v3/.
+	// Derived from URL where empty.
+	APIURL string `json:"apiURL,omitempty"`
+	// AppID is the App's number.
+	AppID int64 `json:"appID,omitempty"`
+	// PrivateKeyFile holds the App's private key in PEM.
+	PrivateKeyFile string `json:"privateKeyFile,omitempty"`
+	// WebhookSecretFile holds the secret that deliveries are signed with.
+	WebhookSecretFile string `json:"webhookSecretFile,omitempty"`
+	// Accounts are the users and organisations whose installations are served; all where empty.
+	Accounts []string `json:"accounts,omitempty"`
+
+	privateKey, webhookSecret []byte
+}
+
+// Server says where to listen.
+type Server struct {
+	Address         string `json:"address,omitempty"`         // of the webhook; :8080 where empty
+	InternalAddress string `json:"internalAddress,omitempty"` // of metrics, health and status; 127.0.0.1:9090 where empty
+	// InternalTokenFile holds the bearer token of the internal listener; needed
+	// where that is not on loopback.
+	InternalTokenFile string `json:"internalTokenFile,omitempty"`
+
+	internalToken string
+}
+
+// Limits bound what one process does at once.
+type Limits struct {
+	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero
+	Deadline metav1.Duration `json:"deadline,omitempty"` // of one plan; 10m where zero
+	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 32 where zero
+}
+
+// The environment variables that override the file.
+const (
+	envAppID         = "SLIPWAY_GITHUB_APP_ID"
+	envPrivateKey    = "SLIPWAY_GITHUB_PRIVATE_KEY"
+	envWebhookSecret = "SLIPWAY_GITHUB_WEBHOOK_SECRET"
+	envInternalToken = "SLIPWAY_INTERNAL_TOKEN"
+)
+
+// LoadConfig reads the operator's file (none where the path is empty) and the
+// environment. The error joins everything that is wrong.
+func LoadConfig(file string, environ func(string) string) (Config, error) {
+	var c Config
+	if file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return c, fmt.Errorf("read configuration: %w", err)
+		}
+		if err := yaml.UnmarshalStrict(content, &c); err != nil {
+			return c, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	problems := c.environment(environ)
+	c.defaults()
+	problems = append(problems, c.secrets()...)
+	problems = append(problems, c.validate()...)
+	for i, problem := range problems {
+		problems[i] = fmt.Errorf("%s: %w", cmp.Or(file, "configuration"), problem)
+	}
+	return c, errors.Join(problems...)
+}
+
+func (c *Config) environment(environ func(string) string) (problems []error) {
+	if v := environ(envAppID); v != "" {
+		id, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %q is no number", envAppID, v))
+		}
+		c.GitHub.AppID = id
+	}
+	c.GitHub.privateKey = []byte(environ(envPrivateKey))
+	c.GitHub.webhookSecret = []byte(environ(envWebhookSecret))
+	c.Server.internalToken = environ(envInternalToken)
+	return problems
+}
+
+func (c *Config) defaults() {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.GitHub.URL, "https://github.com")
+	c.GitHub.URL = strings.TrimSuffix(c.GitHub.URL, "/")
+	if c.GitHub.URL == "https://github.com" {
+		set(&c.GitHub.APIURL, "https://api.github.com/")
+	} else {
+		set(&c.GitHub.APIURL, c.GitHub.URL+"/api/v3/")
+	}
+	if !strings.HasSuffix(c.GitHub.APIURL, "/") {
+		c.GitHub.APIURL += "/"
+	}
+	set(&c.Server.Address, ":8080")
+	set(&c.Server.InternalAddress, "127.0.0.1:9090")
+	if c.Limits.Deadline.Duration == 0 {
+		c.Limits.Deadline.Duration = 10 * time.Minute
+	}
+}
+
+// secrets reads the files that hold secrets, unless the environment gave them.
+func (c *Config) secrets() (problems []error) {
+	read := func(into *[]byte, file, field, variable string, required bool) {
+		if len(*into) > 0 {
+			return
+		}
+		if file == "" {
+			if required {
+				problems = append(problems, fmt.Errorf("%s is not set: give a file, or %s in the environment", field, variable))
+			}
+			return
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", field, err))
+			return
+		}
+		*into = []byte(strings.TrimSpace(string(content)))
+		if len(*into) == 0 {
+			problems = append(problems, fmt.Errorf("%s: %s is empty", field, file))
+		}
+	}
+	read(&c.GitHub.privateKey, c.GitHub.PrivateKeyFile, "github.privateKeyFile", envPrivateKey, true)
+	read(&c.GitHub.webhookSecret, c.GitHub.WebhookSecretFile, "github.webhookSecretFile", envWebhookSecret, true)
+	token := []byte(c.Server.internalToken)
+	read(&token, c.Server.InternalTokenFile, "server.internalTokenFile", envInternalToken, false)
+	c.Server.internalToken = string(token)
+	return problems
+}
+
+func (c *Config) validate() (problems []error) {
+	if c.GitHub.AppID <= 0 {
+		problems = append(problems, fmt.Errorf("github.appID is not set: give the App's number, or %s in the environment", envAppID))
+	}
+	for field, value := range map[string]string{"github.url": c.GitHub.URL, "github.apiURL": c.GitHub.APIURL} {
+		u, err := url.Parse(value)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			problems = append(problems, fmt.Errorf("%s: %q is no http(s) address", field, value))
+		}
+	}
+	names := make([]string, 0, len(c.Clusters))
+	for name := range c.Clusters {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, problem := range c.Clusters[name].Validate() {
+			problems = append(problems, fmt.Errorf("clusters.%s: %s", name, problem))
+		}
+	}
+	if c.Limits.Jobs < 0 || c.Limits.DryRuns < 0 || c.Limits.Deadline.Duration < 0 {
+		problems = append(problems, errors.New("limits: none may be negative"))
+	}
+	return problems
+}
+
+// data returns the data directory, made where it does not exist.
+func (c *Config) data() (string, error) {
+	if c.Data == "" {
+		return os.MkdirTemp("", "slipway-")
+	}
+	dir, err := filepath.Abs(c.Data)
+	if err != nil {
+		return "", fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("data directory: %w", err)
+	}
+	return dir, nil
+}
