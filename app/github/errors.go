@@ -1,0 +1,165 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/slipwayhq/slipway/handlers"
+)
+
+// What an [*Error] may be, beside [handlers.ErrGone] and a context's errors.
+var (
+	// ErrForbidden says that the App lacks a permission, that the installation is
+	// suspended or that its key is no longer valid. A retry changes nothing
+	// until a person does.
+	ErrForbidden = errors.New("forbidden")
+	// ErrRateLimited says that GitHub wants no call before [Error.NotBefore].
+	ErrRateLimited = errors.New("rate limited")
+	// ErrTemporary says that a retry may well succeed: 5xx, no connection.
+	ErrTemporary = errors.New("temporary")
+	// ErrRejected says that GitHub understood and refuses: what was sent is wrong,
+	// and would be wrong again.
+	ErrRejected = errors.New("rejected")
+)
+
+// An Error is a call of GitHub that failed. Its text holds no token, and it does
+// not unwrap to the library's error, which might.
+type Error struct {
+	Operation string    // GitHub's operationId
+	Subject   string    // owner/name, or what the call was about
+	Status    int       // 0 where there was no answer
+	until     time.Time // of ErrRateLimited
+	kind      error
+	text      string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s of %s: %v: %s", e.Operation, e.Subject, e.kind, e.text)
+}
+
+// Unwrap returns what kind of error it is.
+func (e *Error) Unwrap() error { return e.kind }
+
+// NotBefore returns the earliest time that a retry makes sense; the zero time
+// where GitHub did not say.
+func (e *Error) NotBefore() time.Time { return e.until }
+
+// secrets matches both forms of installation tokens, other GitHub tokens, and
+// the App's JWT.
+var secrets = regexp.MustCompile(`(?:gh[a-z]_|github_pat_)[A-Za-z0-9._-]+|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(?i:(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{16,}`)
+
+// Redact returns text with everything that looks like a GitHub credential
+// replaced. It is for text that came from elsewhere: a library, Git, a proxy.
+func Redact(text string) string { return secrets.ReplaceAllString(text, "[redacted]") }
+
+// explain turns whatever a library returned into an [*Error].
+func (a *App) explain(op Operation, subject string, err error) error {
+	e := &Error{Operation: op.ID, Subject: subject, text: Redact(err.Error())}
+	var (
+		limit    *gogithub.RateLimitError
+		abuse    *gogithub.AbuseRateLimitError
+		answer   *gogithub.ErrorResponse
+		minting  *ghinstallation.HTTPError
+		response *http.Response
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.kind = context.Canceled
+		return e
+	case errors.As(err, &limit):
+		e.kind, e.until, e.Status = ErrRateLimited, limit.Rate.Reset.Time, status(limit.Response)
+		return e
+	case errors.As(err, &abuse):
+		e.kind, e.Status = ErrRateLimited, status(abuse.Response)
+		e.until = a.retryAt(abuse.Response)
+		if abuse.RetryAfter != nil {
+			e.until = a.now().Add(*abuse.RetryAfter)
+		}
+		return e
+	case errors.As(err, &answer):
+		response = answer.Response
+		e.text = Redact(answerText(answer))
+	case errors.As(err, &minting):
+		response = minting.Response
+		if response != nil {
+			drain(response)
+		}
+	}
+	if response == nil {
+		e.kind = ErrTemporary
+		if errors.Is(err, context.DeadlineExceeded) {
+			e.kind = fmt.Errorf("%w: %w", ErrTemporary, context.DeadlineExceeded)
+		}
+		return e
+	}
+	e.Status = response.StatusCode
+	e.kind = kindOf(response)
+	if e.kind == ErrRateLimited {
+		e.until = a.retryAt(response)
+	}
+	return e
+}
+
+// kindOf says what an answer means for whoever asked.
+func kindOf(response *http.Response) error {
+	code := response.StatusCode
+	switch {
+	case code == http.StatusTooManyRequests,
+		code == http.StatusForbidden && response.Header.Get("Retry-After") != "",
+		code == http.StatusForbidden && response.Header.Get("X-RateLimit-Remaining") == "0":
+		return ErrRateLimited
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return ErrForbidden
+	case code == http.StatusNotFound, code == http.StatusGone, code == http.StatusUnavailableForLegalReasons:
+		return handlers.ErrGone
+	case code >= 500, code == http.StatusRequestTimeout:
+		return ErrTemporary
+	}
+	return ErrRejected
+}
+
+// retryAt follows GitHub's rules: retry-after, then the reset of an exhausted
+// limit, then a minute.
+func (a *App) retryAt(response *http.Response) time.Time {
+	if response != nil {
+		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds >= 0 {
+			return a.now().Add(time.Duration(seconds) * time.Second)
+		}
+		if response.Header.Get("X-RateLimit-Remaining") == "0" {
+			if reset, err := strconv.ParseInt(response.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+				return time.Unix(reset, 0)
+			}
+		}
+	}
+	return a.now().Add(time.Minute)
+}
+
+// answerText is what GitHub said, without the URL and documentation.
+func answerText(answer *gogithub.ErrorResponse) string {
+	parts := []string{strconv.Itoa(status(answer.Response)) + " " + answer.Message}
+	for _, detail := range answer.Errors {
+		text := detail.Message
+		if text == "" {
+			text = strings.TrimSpace(detail.Resource + " " + detail.Field + " " + detail.Code)
+		}
+		parts = append(parts, text)
+	}
+	return strings.TrimSpace(strings.Join(parts, "; "))
+}
+
+func status(response *http.Response) int {
+	if response == nil {
+		return 0
+	}
+	return response.StatusCode
+}

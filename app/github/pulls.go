@@ -1,0 +1,74 @@
+package github
+
+import (
+	"context"
+	"slices"
+
+	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// PullRequests reads pull requests. It implements [handlers.PullRequests].
+type PullRequests struct{ app *App }
+
+// PullRequests returns the reader of pull requests.
+func (a *App) PullRequests() *PullRequests { return &PullRequests{a} }
+
+// Pull implements [handlers.PullRequests].
+func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, number int) (handlers.Pull, error) {
+	var pull *gogithub.PullRequest
+	err := p.app.call(ctx, pullsGet, repo, func(ctx context.Context, client *gogithub.Client) (err error) {
+		pull, _, err = client.PullRequests.Get(ctx, repo.Owner, repo.Name, number)
+		return err
+	})
+	if err != nil {
+		return handlers.Pull{}, err
+	}
+	return handlers.Pull{
+		Number: pull.GetNumber(),
+		State:  pull.GetState(),
+		Draft:  pull.GetDraft(),
+		Title:  pull.GetTitle(),
+		Author: pull.GetUser().GetLogin(),
+		Base:   ref(pull.GetBase()),
+		Head:   ref(pull.GetHead()),
+		// The head's repository is null once a fork has been deleted.
+		FromFork: pull.GetHead().GetRepo().GetID() != pull.GetBase().GetRepo().GetID(),
+	}, nil
+}
+
+func ref(branch *gogithub.PullRequestBranch) handlers.Ref {
+	return handlers.Ref{Branch: branch.GetRef(), Commit: render.Commit(branch.GetSHA())}
+}
+
+// PullsAt implements [handlers.PullRequests]. It reads the list of open pull
+// requests rather than those that GitHub associates with the commit: that
+// association is made for branches of the repository itself and leaves out forks.
+func (p *PullRequests) PullsAt(ctx context.Context, repo handlers.Repository, commit render.Commit) ([]int, error) {
+	var numbers []int
+	options := &gogithub.PullRequestListOptions{State: "open", ListOptions: gogithub.ListOptions{PerPage: 100}}
+	err := p.app.call(ctx, pullsList, repo, func(ctx context.Context, client *gogithub.Client) error {
+		for {
+			pulls, response, err := client.PullRequests.List(ctx, repo.Owner, repo.Name, options)
+			if err != nil {
+				return err
+			}
+			for _, pull := range pulls {
+				if pull.GetHead().GetSHA() == string(commit) {
+					numbers = append(numbers, pull.GetNumber())
+				}
+			}
+			if response.NextPage == 0 {
+				return nil
+			}
+			options.Page = response.NextPage
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers), nil
+}
