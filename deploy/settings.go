@@ -4,6 +4,7 @@
 package deploy
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -139,6 +140,17 @@ type PromotionSettings struct {
 	Soak      Duration           `json:"soak" jsonschema:"default=0s" jsonschema_description:"For how long it must have been true."`
 	Group     Group              `json:"group" jsonschema:"enum=application,enum=environment,default=application" jsonschema_description:"One pull request for each application, or one for the environment."`
 	Automatic bool               `json:"automatic" jsonschema:"default=false" jsonschema_description:"Open the pull request without being asked."`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]: what data leaves out has its default.
+func (p *PromotionSettings) UnmarshalJSON(data []byte) error {
+	type plain PromotionSettings // without this method
+	settings := plain(DefaultPromotion())
+	if err := json.Unmarshal(data, &settings); err != nil {
+		return fmt.Errorf("read promotion: %w", err)
+	}
+	*p = PromotionSettings(settings)
+	return nil
 }
 
 // DefaultPromotion returns what holds where a promotion says nothing.

@@ -15,6 +15,9 @@ const (
 	Info Level = "info"
 )
 
+// Off, as a rule's level in [Settings], silences the rule; no finding has it.
+const Off Level = "off"
+
 // A Finding is one policy result.
 type Finding struct {
 	Rule    string          `json:"rule"` // package and rule, e.g. main.deny_latest_tag
@@ -31,7 +34,7 @@ type Settings struct {
 	// Path is the directory of *.rego files (tests *_test.rego), relative to the root.
 	Path string `json:"path,omitempty" jsonschema:"default=policies"`
 	// Profile picks the built-in rules: none or baseline.
-	Profile string `json:"profile,omitempty" jsonschema:"enum=none,enum=baseline"`
+	Profile string `json:"profile,omitempty" jsonschema:"enum=none,enum=baseline,default=baseline"`
 	// Rules sets a level per rule: off, info, warn or deny.
 	Rules map[string]string `json:"rules,omitempty"`
 	// Waivers excuse single objects from a rule, for a reason, until a date.
