@@ -17,6 +17,10 @@ type Report struct {
 	Base       render.Commit // what it was compared with
 	Head       render.Commit // the pull request's head
 	BaseRef    string        // the base branch's name
+	HeadRef    string        // the head branch's name; may be empty
+	// Outsider is set where nobody has allowed this commit of somebody else's yet:
+	// no cluster was asked, and the gate is action_required until somebody does.
+	Outsider bool
 	// Configuration says where settings came from: a path in the tree, or empty
 	// when conventional layouts were recognised; Layout says which then.
 	Configuration string
@@ -41,7 +45,9 @@ type Report struct {
 
 // A Part is what a report says of one target.
 type Part struct {
-	Target render.Target
+	Target  render.Target
+	New     bool // the base branch has no such target
+	Retired bool // the pull request removes the target; its objects are deletes
 	// Problem says why the target could not be rendered; Plan is nil then.
 	Problem  *render.Problem
 	Plan     *preview.Plan
@@ -62,6 +68,9 @@ const (
 	ActionRequired Conclusion = "action_required"
 	TimedOut       Conclusion = "timed_out"
 )
+
+// GateName is the name of the one check that a branch needs to require.
+const GateName = "slipway"
 
 // A Check is the content of one check run. Summary and Text are within GitHub's
 // 65,535 characters each.

@@ -1,0 +1,193 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
+	"gopkg.in/yaml.v3"
+
+	"github.com/slipwayhq/slipway/preview"
+)
+
+// A line is one line of a diff, without its mark.
+type line struct {
+	mark lineMark
+	text string
+}
+
+type lineMark byte
+
+// The marks of a diff's lines.
+const (
+	fieldLine   lineMark = '@' // says which field, and where in it, the next lines are
+	sameLine    lineMark = ' '
+	removedLine lineMark = '-'
+	addedLine   lineMark = '+'
+)
+
+// context is how many unchanged lines of a long text stand around a change.
+const context = 3
+
+// difference returns what changes in an object, line by line. A single-line value
+// longer than width is shortened to what differs in it.
+func difference(c preview.Change, width int) []line {
+	var lines []line
+	for _, f := range c.Fields {
+		lines = append(lines, fieldDifference(f, width)...)
+	}
+	return lines
+}
+
+func fieldDifference(f preview.Field, width int) []line {
+	head := f.Path
+	note := fieldNote(f)
+	if f.Path == "" && note == "" { // a whole object needs no path
+		return wholeDifference(f, width)
+	}
+	return append([]line{{fieldLine, strings.TrimSpace(fmt.Sprintf("@@ %s @@ %s", orDot(head), note))}}, wholeDifference(f, width)...)
+}
+
+func orDot(path string) string {
+	if path == "" {
+		return "."
+	}
+	return path
+}
+
+// fieldNote says where a difference comes from and whose field it is, where that
+// is anything but this pull request's own.
+func fieldNote(f preview.Field) string {
+	var notes []string
+	if f.Source == preview.FromDrift {
+		notes = append(notes, "already drifted")
+	}
+	if len(f.Managers) > 0 {
+		notes = append(notes, "overwrites "+some(f.Managers, 3))
+	}
+	return strings.Join(notes, ", ")
+}
+
+func wholeDifference(f preview.Field, width int) []line {
+	before, after := sides(f.Old, f.New)
+	if strings.Count(before, "\n") <= 1 && strings.Count(after, "\n") <= 1 {
+		return shortDifference(strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n"), width, f)
+	}
+	return longDifference(before, after, width)
+}
+
+// sides returns both values as text: long texts as they are, everything else as
+// YAML. What is absent is empty.
+func sides(old, new any) (string, string) {
+	before, isText := old.(string)
+	after, isText2 := new.(string)
+	if (isText || old == nil) && (isText2 || new == nil) && (strings.Contains(before, "\n") || strings.Contains(after, "\n")) {
+		return before, after
+	}
+	return yamlOf(old), yamlOf(new)
+}
+
+func yamlOf(value any) string {
+	if value == nil {
+		return ""
+	}
+	var b strings.Builder
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprintf("%v\n", value) // no value of JSON comes here
+	}
+	return b.String()
+}
+
+func shortDifference(before, after string, width int, f preview.Field) []line {
+	var lines []line
+	before, after = shorten(before, after, width)
+	if f.Old != nil {
+		lines = append(lines, line{removedLine, before})
+	}
+	if f.New != nil {
+		lines = append(lines, line{addedLine, after})
+	}
+	return lines
+}
+
+// shorten cuts two long lines down to the surroundings of their first difference.
+func shorten(before, after string, width int) (string, string) {
+	if size(before) <= width && size(after) <= width {
+		return before, after
+	}
+	start := 0
+	if before != "" && after != "" {
+		for start < len(before) && start < len(after) && before[start] == after[start] {
+			start++
+		}
+		start = max(0, start-width/4)
+		for start > 0 && !utf8.RuneStart(before[start]) {
+			start--
+		}
+	}
+	cut := func(s string) string {
+		rest := brief(s[start:], width)
+		if start > 0 {
+			rest = fmt.Sprintf("(after %s equal characters) …%s", number(size(s[:start])), rest)
+		}
+		return rest
+	}
+	return cut(before), cut(after)
+}
+
+// longDifference compares two texts of several lines and keeps the surroundings of
+// what differs.
+func longDifference(before, after string, width int) []line {
+	edits := udiff.Lines(before, after)
+	diff, err := udiff.ToUnifiedDiff("", "", before, edits, context)
+	if err != nil { // only for edits that do not fit their text
+		return append(allLines(before, removedLine, width), allLines(after, addedLine, width)...)
+	}
+	marks := map[udiff.OpKind]lineMark{udiff.Delete: removedLine, udiff.Insert: addedLine, udiff.Equal: sameLine}
+	var lines []line
+	for i, hunk := range diff.Hunks {
+		if i > 0 || hunk.FromLine > 1 {
+			lines = append(lines, line{fieldLine, fmt.Sprintf("@@ line %d @@", hunk.ToLine)})
+		}
+		for _, l := range hunk.Lines {
+			lines = append(lines, textLine(marks[l.Kind], l.Content, width))
+		}
+	}
+	if strings.HasSuffix(before, "\n") != strings.HasSuffix(after, "\n") && before != "" && after != "" {
+		side := "new"
+		if strings.HasSuffix(after, "\n") {
+			side = "old"
+		}
+		lines = append(lines, line{fieldLine, "@@ the " + side + " text has no line end at its end @@"})
+	}
+	return lines
+}
+
+func allLines(text string, mark lineMark, width int) []line {
+	var lines []line
+	for l := range strings.Lines(text) {
+		lines = append(lines, textLine(mark, l, width))
+	}
+	return lines
+}
+
+// textLine shows blanks at the end of a changed line, which nobody would see.
+func textLine(mark lineMark, content string, width int) line {
+	content = strings.TrimSuffix(content, "\n")
+	text := strings.TrimRight(content, " ")
+	if blanks := len(content) - len(text); blanks > 0 && mark != sameLine {
+		text += strings.Repeat("␠", blanks)
+	}
+	return line{mark, brief(text, width)}
+}
+
+// print returns the line as it stands in a fence.
+func (l line) print() string {
+	if l.mark == fieldLine {
+		return fenced(l.text)
+	}
+	return strings.TrimRight(string(l.mark)+" "+fenced(l.text), " ")
+}

@@ -1,0 +1,194 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slipwayhq/slipway/policy"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// manyTargets is the number of targets from which on rows that say the same stand
+// as one.
+const manyTargets = 25
+
+// A row is one line of the table of targets: one target, or several of the same
+// environment of which it says the same.
+type row struct {
+	parts []Part
+	cells []string // without the name: one per action shown, policy, live state
+}
+
+// table returns the table of targets with at most most rows. Rows that do not fit
+// are counted in a last one.
+func table(parts []Part, most int) string {
+	actions := []preview.Action{preview.Create, preview.Update, preview.Replace, preview.Delete}
+	total := count(parts...)
+	for _, action := range []preview.Action{preview.Refused, preview.Unknown} {
+		if total.actions[action] > 0 {
+			actions = append(actions, action)
+		}
+	}
+	rows := tableRows(parts, actions, most)
+	var b strings.Builder
+	b.WriteString("| target |")
+	for _, action := range actions {
+		fmt.Fprintf(&b, " %s |", action)
+	}
+	b.WriteString(" policy | live state |\n|:--|" + strings.Repeat("--:|", len(actions)) + ":--|:--|\n")
+	for i, r := range rows {
+		if i == most-1 && len(rows) > most {
+			b.WriteString(restRow(rows[i:], actions))
+			break
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", rowName(r.parts), strings.Join(r.cells, " | "))
+	}
+	return b.String()
+}
+
+// tableRows returns a row per target, or fewer where there are many targets.
+func tableRows(parts []Part, actions []preview.Action, most int) []row {
+	var rows []row
+	at := map[string]int{}
+	for _, p := range parts {
+		cells := rowCells(p, actions)
+		key := fmt.Sprintf("%q %q %t %t", p.Target.Environment, cells, p.New, p.Retired)
+		if i, known := at[key]; known && len(parts) > min(manyTargets, most) {
+			rows[i].parts = append(rows[i].parts, p)
+			continue
+		}
+		at[key] = len(rows)
+		rows = append(rows, row{[]Part{p}, cells})
+	}
+	if len(parts) > min(manyTargets, most) {
+		slices.SortStableFunc(rows, func(a, b row) int { return rank(a.parts[0]) - rank(b.parts[0]) })
+	}
+	return rows
+}
+
+// rowName names the targets of a row.
+func rowName(parts []Part) string {
+	p := parts[0]
+	mark := ""
+	switch {
+	case p.New:
+		mark = " (new)"
+	case p.Retired:
+		mark = " (retired)"
+	}
+	if len(parts) == 1 {
+		return cell(short(p.Target.String(), 120)) + mark
+	}
+	var names []string
+	for _, p := range parts[:min(3, len(parts))] {
+		names = append(names, cell(short(string(orPath(p.Target)), 60)))
+	}
+	for range len(parts) - len(names) {
+		names = append(names, "")
+	}
+	return fmt.Sprintf("%s: **%s**%s %s", cell(short(string(p.Target.Environment), 60)), plural(len(parts), "target"), mark, some(names, 3))
+}
+
+func orPath(t render.Target) string {
+	if t.Application != "" {
+		return string(t.Application)
+	}
+	return t.Path
+}
+
+func rowCells(p Part, actions []preview.Action) []string {
+	t := count(p)
+	var cells []string
+	for _, action := range actions {
+		n := ""
+		if t.actions[action] > 0 {
+			n = number(t.actions[action])
+		}
+		if n != "" && (action == preview.Delete || action == preview.Replace || action == preview.Refused || action == preview.Unknown) {
+			n = "**" + n + "**"
+		}
+		cells = append(cells, n)
+	}
+	return append(cells, policyCell(p, t), liveCell(p))
+}
+
+func policyCell(p Part, t tally) string {
+	words, icon := levelWords(t)
+	switch {
+	case len(words) > 0:
+		return icon + " " + strings.Join(words, ", ")
+	case p.Problem != nil:
+		return "not asked"
+	case p.Tested > 0:
+		return "passed"
+	default:
+		return "none"
+	}
+}
+
+// levelWords counts findings by level and returns the icon of the worst.
+func levelWords(t tally) (words []string, icon string) {
+	for _, level := range []policy.Level{policy.Info, policy.Warn, policy.Deny} {
+		n := t.findings[level]
+		if n == 0 {
+			continue
+		}
+		icon = levels[level].icon
+		text := number(n) + " " + levels[level].word
+		if level == policy.Warn {
+			text = plural(n, "warning")
+		}
+		words = append([]string{text}, words...)
+	}
+	return words, icon
+}
+
+// liveCell says what a target was compared with and whether that was in sync.
+func liveCell(p Part) string {
+	if p.Problem != nil || p.Plan == nil {
+		return "❌ cannot be rendered"
+	}
+	name := ""
+	if p.Plan.Cluster != "" {
+		name = cell(short(p.Plan.Cluster, 60)) + " "
+	}
+	switch p.Plan.Live {
+	case preview.LiveUnreachable:
+		return "❌ " + name + "unreachable"
+	case preview.LiveRefused:
+		return "❌ " + name + "no access granted"
+	case preview.LiveOffline:
+		return "not compared"
+	}
+	if n := p.Plan.Drifted(); n > 0 {
+		return fmt.Sprintf("⚠️ %s%s already drifted", name, number(n))
+	}
+	return name + "in sync"
+}
+
+// restRow counts the targets of the rows that the table has no room for.
+func restRow(rows []row, actions []preview.Action) string {
+	var parts []Part
+	for _, r := range rows {
+		parts = append(parts, r.parts...)
+	}
+	t := count(parts...)
+	var b strings.Builder
+	fmt.Fprintf(&b, "| **%s** not named here |", plural(len(parts), "more target"))
+	for _, action := range actions {
+		n := ""
+		if t.actions[action] > 0 {
+			n = number(t.actions[action])
+		}
+		b.WriteString(" " + n + " |")
+	}
+	words, icon := levelWords(t)
+	fmt.Fprintf(&b, " %s |", strings.TrimSpace(icon+" "+strings.Join(words, ", ")))
+	live := ""
+	if t.failed > 0 {
+		live = fmt.Sprintf("❌ %s cannot be rendered", number(t.failed))
+	}
+	return b.String() + " " + live + " |\n"
+}
