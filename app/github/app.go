@@ -156,7 +156,7 @@ func uploadFor(api string) string {
 func (a *App) Token(ctx context.Context, installation int64) (string, error) {
 	token, err := a.installation(installation).auth.token(withOperation(ctx, appsCreateInstallationToken))
 	if err != nil {
-		return "", a.explain(appsCreateInstallationToken, fmt.Sprintf("installation %d", installation), err)
+		return "", a.explain(ctx, appsCreateInstallationToken, fmt.Sprintf("installation %d", installation), err)
 	}
 	return token, nil
 }
@@ -178,7 +178,7 @@ func (a *App) Slug(ctx context.Context) (string, error) {
 	client := a.client(&http.Client{Transport: a.asApp(), Timeout: callTimeout})
 	app, _, err := client.Apps.Get(withOperation(ctx, appsGetAuthenticated), "")
 	if err != nil {
-		return "", a.explain(appsGetAuthenticated, fmt.Sprintf("app %d", a.id), err)
+		return "", a.explain(ctx, appsGetAuthenticated, fmt.Sprintf("app %d", a.id), err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -24,7 +24,8 @@ func (a *App) Checks() *Checks { return &Checks{app: a} }
 
 // Start implements [handlers.Checks]. It spends a write only where the commit has
 // no run of that name.
-func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit render.Commit, name string) error {
+func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit render.Commit) error {
+	name := report.GateName
 	runs, err := c.list(ctx, repo, commit, name)
 	if err != nil || runs[name] != nil {
 		return err

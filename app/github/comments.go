@@ -12,6 +12,7 @@ import (
 	gogithub "github.com/google/go-github/v60/github"
 
 	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/handlers/report"
 )
 
 const (
@@ -25,16 +26,15 @@ const (
 // [handlers.Comments]. A comment is ours when its first line is the marker and
 // our own App wrote it; anybody can copy a marker, nobody our identity.
 type Comments struct {
-	app    *App
-	marker string
+	app *App
 
 	mu    sync.Mutex
 	known map[string]int64 // owner/name#number → comment id
 }
 
-// Comments returns the keeper of comments that begin with marker.
-func (a *App) Comments(marker string) *Comments {
-	return &Comments{app: a, marker: marker, known: map[string]int64{}}
+// Comments returns the keeper of report comments.
+func (a *App) Comments() *Comments {
+	return &Comments{app: a, known: map[string]int64{}}
 }
 
 // comment is an issue comment. go-github's type leaves out the App that wrote it.
@@ -54,7 +54,7 @@ type comment struct {
 // several comments of ours exist (two replicas created at once), the oldest is
 // kept and the others deleted: they say the same, and their readers lose nothing.
 func (c *Comments) Publish(ctx context.Context, repo handlers.Repository, pull int, body string) error {
-	if !strings.HasPrefix(body, c.marker) {
+	if !strings.HasPrefix(body, report.Marker) {
 		return fmt.Errorf("publish on %s#%d: the body does not begin with the marker", repo, pull)
 	}
 	body = cutRunes(body, commentRunes)
@@ -187,7 +187,7 @@ func (c *Comments) list(ctx context.Context, repo handlers.Repository, pull int)
 // ours reports whether our App wrote the comment as itself (a person may also
 // write through an App, then the user is theirs) and it begins with the marker.
 func (c *Comments) ours(ctx context.Context, candidate comment) (bool, error) {
-	if !strings.HasPrefix(candidate.Body, c.marker) || candidate.User.Type != "Bot" {
+	if !strings.HasPrefix(candidate.Body, report.Marker) || candidate.User.Type != "Bot" {
 		return false, nil
 	}
 	if candidate.App != nil {

@@ -63,7 +63,7 @@ var secrets = regexp.MustCompile(`(?:gh[a-z]_|github_pat_)[A-Za-z0-9._-]+|eyJ[A-
 func Redact(text string) string { return secrets.ReplaceAllString(text, "[redacted]") }
 
 // explain turns whatever a library returned into an [*Error].
-func (a *App) explain(op Operation, subject string, err error) error {
+func (a *App) explain(ctx context.Context, op Operation, subject string, err error) error {
 	e := &Error{Operation: op.ID, Subject: subject, text: Redact(err.Error())}
 	var (
 		limit    *gogithub.RateLimitError
@@ -73,8 +73,8 @@ func (a *App) explain(op Operation, subject string, err error) error {
 		response *http.Response
 	)
 	switch {
-	case errors.Is(err, context.Canceled):
-		e.kind = context.Canceled
+	case ctx.Err() != nil: // not our own limit on one request: that one is temporary
+		e.kind = ctx.Err()
 		return e
 	case errors.As(err, &limit):
 		e.kind, e.until, e.Status = ErrRateLimited, limit.Rate.Reset.Time, status(limit.Response)
@@ -97,9 +97,6 @@ func (a *App) explain(op Operation, subject string, err error) error {
 	}
 	if response == nil {
 		e.kind = ErrTemporary
-		if errors.Is(err, context.DeadlineExceeded) {
-			e.kind = fmt.Errorf("%w: %w", ErrTemporary, context.DeadlineExceeded)
-		}
 		return e
 	}
 	e.Status = response.StatusCode

@@ -62,7 +62,7 @@ func (a *App) call(ctx context.Context, op Operation, repo handlers.Repository, 
 		}
 	}
 	if err := do(withOperation(ctx, op), i.client); err != nil {
-		return a.explain(op, repo.String(), err)
+		return a.explain(ctx, op, repo.String(), err)
 	}
 	return nil
 }

@@ -2,10 +2,11 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
+	"strings"
 
 	gogithub "github.com/google/go-github/v60/github"
 )
@@ -34,7 +35,8 @@ func Convert(ctx context.Context, settings Settings, code string) (Credentials, 
 	client.BaseURL, client.UserAgent = api, "slipway"
 	config, _, err := client.Apps.CompleteAppManifest(withOperation(ctx, appsCreateFromManifest), url.PathEscape(code))
 	if err != nil {
-		return Credentials{}, (&App{now: time.Now}).explain(appsCreateFromManifest, "new app", err)
+		hidden := errors.New(strings.ReplaceAll(err.Error(), code, "…")) // a code is as good as the key, for an hour
+		return Credentials{}, fmt.Errorf("convert the code of a new app: %w", hidden)
 	}
 	return Credentials{
 		AppID: config.GetID(), Slug: config.GetSlug(), Page: config.GetHTMLURL(),

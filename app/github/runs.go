@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
-	"strings"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -138,12 +137,6 @@ func superseded(name string) report.Check {
 		Name:       name,
 		Conclusion: report.Neutral,
 		Title:      "Superseded",
-		Summary:    "A newer report on this commit does not need this check any more. See the other `" + gate(name) + "` checks.",
+		Summary:    "A newer report on this commit does not need this check any more. The check `" + report.GateName + "` concludes for all of it.",
 	}
-}
-
-// gate returns the first word of a check's name.
-func gate(name string) string {
-	first, _, _ := strings.Cut(name, " ")
-	return first
 }

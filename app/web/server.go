@@ -1,0 +1,120 @@
+// Package web turns what the service does into HTTP: a public listener for
+// GitHub's deliveries, the configuration's JSON Schema and a page that says what
+// this is; an internal one, on loopback or behind a bearer token, for health,
+// metrics and status; and the page that registers the GitHub App, once.
+//
+// It knows no GitHub library, no queue and no cluster: what it serves is handed
+// to it as handlers, bytes and functions.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Limits on connections. GitHub itself waits ten seconds for an answer.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 20 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerBytes   = 64 << 10
+	// drainTimeout bounds how long a stop waits for requests under way.
+	drainTimeout = 15 * time.Second
+)
+
+// Listeners are where the service listens. Public is required.
+type Listeners struct {
+	Public net.Listener
+	// Internal may be nil: then health, metrics and status are not served.
+	Internal net.Listener
+}
+
+// Listen opens both addresses. A token is required where internal is not on
+// loopback. An empty internal address opens none.
+func Listen(ctx context.Context, public, internal, token string) (Listeners, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", public)
+	if err != nil {
+		return Listeners{}, fmt.Errorf("listen on %s: %w", public, err)
+	}
+	if internal == "" {
+		return Listeners{Public: l}, nil
+	}
+	in, err := config.Listen(ctx, "tcp", internal)
+	if err != nil {
+		_ = l.Close()
+		return Listeners{}, fmt.Errorf("listen on %s: %w", internal, err)
+	}
+	if token == "" && !loopback(in.Addr()) {
+		_, _ = l.Close(), in.Close()
+		return Listeners{}, fmt.Errorf("listen on %s: it is not on loopback, so it needs a bearer token", internal)
+	}
+	return Listeners{Public: l, Internal: in}, nil
+}
+
+func loopback(address net.Addr) bool {
+	tcp, ok := address.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// Serve serves both listeners until ctx ends, then lets requests under way finish.
+func Serve(ctx context.Context, listeners Listeners, public, internal http.Handler, log *slog.Logger) error {
+	group, ctx := errgroup.WithContext(ctx)
+	serve := func(l net.Listener, handler http.Handler) {
+		server := &http.Server{
+			Handler: logged(handler, log), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+			ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
+		}
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+			defer cancel()
+			if err := server.Shutdown(drain); err != nil {
+				_ = server.Close()
+				return fmt.Errorf("stop serving %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	serve(listeners.Public, public)
+	if listeners.Internal != nil {
+		serve(listeners.Internal, internal)
+	}
+	return group.Wait()
+}
+
+// authenticated asks for the bearer token; an empty one asks for nothing.
+func authenticated(token string, next http.Handler) http.Handler {
+	if token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		sum := sha256.Sum256([]byte(given))
+		if !ok || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="slipway"`)
+			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
