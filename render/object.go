@@ -76,3 +76,7 @@ func (o Object) Masked() map[string]any { return o.mask.Mask(o.content) }
 // cluster, or prints for a person who asked for it, may call this; the result
 // must not be changed and never be logged.
 func (o Object) Unmasked() map[string]any { return o.content }
+
+// Masker returns what masks the object, so that what is live under the same id
+// can be masked alike.
+func (o Object) Masker() *Masker { return o.mask }
