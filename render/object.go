@@ -1,7 +1,11 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
 	"strings"
 )
 
@@ -34,7 +38,7 @@ func (id ObjectID) Compare(other ObjectID) int {
 // An Origin is the place in the tree that an object came from.
 type Origin struct {
 	File string `json:"file"`           // in the tree
-	Line int    `json:"line,omitempty"` // 1-based, of the object's first line; 0 where unknown
+	Line int    `json:"line,omitempty"` // 1-based, of the object's first line; 0 where unknown: see [Locate]
 }
 
 // An Object is one Kubernetes object that a target's files produce. Its values
@@ -44,6 +48,12 @@ type Object struct {
 	APIVersion string
 	Origin     Origin
 
+	sealed *sealed
+}
+
+// sealed is behind a pointer, so that printing a struct that has an Object in an
+// unexported field, where no method of Object is asked, prints an address.
+type sealed struct {
 	content map[string]any
 	mask    *Masker
 }
@@ -63,20 +73,61 @@ func NewObject(content map[string]any, origin Origin, mask *Masker) Object {
 		ID:         ObjectID{Group: group, Kind: text(content, "kind"), Namespace: text(metadata, "namespace"), Name: text(metadata, "name")},
 		APIVersion: apiVersion,
 		Origin:     origin,
-		content:    content,
-		mask:       mask,
+		sealed:     &sealed{content: content, mask: mask},
 	}
 }
 
-// Masked returns the object with every sensitive value replaced by its mark. The
-// result shares structure with the object and must not be changed.
-func (o Object) Masked() map[string]any { return o.mask.Mask(o.content) }
+// Masked returns the object with every sensitive value replaced by its mark; nil
+// for the zero Object. The result shares structure with the object and must not
+// be changed.
+func (o Object) Masked() map[string]any {
+	if o.sealed == nil {
+		return nil
+	}
+	return o.sealed.mask.Mask(o.sealed.content)
+}
 
-// Unmasked returns the object as it would be applied. Only what talks to a
-// cluster, or prints for a person who asked for it, may call this; the result
-// must not be changed and never be logged.
-func (o Object) Unmasked() map[string]any { return o.content }
+// Unmasked returns the object as it would be applied; nil for the zero Object.
+// Only what talks to a cluster, or prints for a person who asked for it, may call
+// this; the result must not be changed and never be logged.
+func (o Object) Unmasked() map[string]any {
+	if o.sealed == nil {
+		return nil
+	}
+	return o.sealed.content
+}
 
-// Masker returns what masks the object, so that what is live under the same id
-// can be masked alike.
-func (o Object) Masker() *Masker { return o.mask }
+// Equal reports whether both are the same object from the same place with the
+// same values.
+func (o Object) Equal(other Object) bool {
+	return o.ID == other.ID && o.APIVersion == other.APIVersion && o.Origin == other.Origin &&
+		reflect.DeepEqual(o.Unmasked(), other.Unmasked())
+}
+
+// String prints the object's id, and none of its values.
+func (o Object) String() string { return o.ID.String() }
+
+// GoString prints the object's id, and none of its values.
+func (o Object) GoString() string { return "render.Object(" + o.ID.String() + ")" }
+
+// Format prints the object's id whatever the verb.
+func (o Object) Format(state fmt.State, verb rune) {
+	if verb == 'v' && state.Flag('#') {
+		_, _ = io.WriteString(state, o.GoString()) // fmt keeps the writer's error itself
+		return
+	}
+	_, _ = io.WriteString(state, o.String())
+}
+
+// LogValue logs the object's id, and none of its values.
+func (o Object) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// MarshalJSON writes the object with its values masked.
+func (o Object) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID         ObjectID       `json:"id"`
+		APIVersion string         `json:"apiVersion"`
+		Origin     Origin         `json:"origin,omitzero"`
+		Content    map[string]any `json:"content"`
+	}{o.ID, o.APIVersion, o.Origin, o.Masked()})
+}

@@ -1,0 +1,152 @@
+// Package kustomize turns a directory with a kustomization into decoded objects,
+// in this process and through a view of the tree: no plugin, no exec, no Helm and
+// no remote base. What would need one is refused when the kustomization that asks
+// for it is read, before kustomize sees it.
+//
+// Files may be read from anywhere in the repository (kustomize's
+// LoadRestrictionsNone, as Flux builds): the view ends at the repository's edge,
+// many repositories share files between bases, and what builds under kustomize's
+// own default builds to the same objects.
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/slipwayhq/slipway/render/internal/view"
+)
+
+// An Object is decoded content and the file that it came from: the resource file,
+// or for a generated object the file that configures its generator.
+type Object struct {
+	Content map[string]any
+	File    string
+}
+
+// A Result is what a build produced. Secrets are what the files marked as secret;
+// no text about the build may repeat them.
+type Result struct {
+	Objects  []Object // in the order of the source
+	Warnings []string
+}
+
+// FileNames are the names under which kustomize looks for a kustomization.
+var FileNames = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// Build builds the kustomization in dir, a directory of v that is not behind a
+// symbolic link, to at most objects objects. The error is a *view.Problem for
+// what a person can mend; any other is ours.
+func Build(ctx context.Context, v *view.View, dir string, objects int) (Result, error) {
+	guardFatal()
+	release, err := schema.shared(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("wait for the schema: %w", err)
+	}
+	result, err := build(v, dir, objects, false)
+	release()
+	if !errors.Is(err, errOwnSchema) {
+		return result, err
+	}
+	release, err = schema.exclusive(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("wait for the schema alone: %w", err)
+	}
+	defer release()
+	return build(v, dir, objects, true)
+}
+
+// build runs kustomize once with origin annotations, which tell where each object
+// comes from. Where those could change the objects, it runs once more without and
+// takes the objects from there.
+func build(v *view.View, dir string, objects int, alone bool) (Result, error) {
+	traced := newFileSystem(v, dir, alone, true)
+	resources, err := run(traced, dir)
+	if traced.ownSchema {
+		return Result{}, errOwnSchema
+	}
+	origins := map[string]string{}
+	if err == nil {
+		origins, err = originFiles(resources, dir)
+	}
+	if traced.annotationsMatter {
+		plain := newFileSystem(v, dir, alone, false)
+		resources, err = run(plain, dir)
+	} else if err == nil && !traced.keepOrigins {
+		err = resources.RemoveOriginAnnotations()
+	}
+	if err != nil {
+		return Result{}, explain(v, traced, dir, err)
+	}
+	if resources.Size() > objects {
+		return Result{}, &view.Problem{File: traced.root, Message: fmt.Sprintf("renders %d objects, more than the %d that are allowed", resources.Size(), objects), Hint: "split the target, or raise the limit"}
+	}
+	result := Result{Objects: make([]Object, 0, resources.Size()), Warnings: traced.warnings}
+	for _, r := range resources.Resources() {
+		content, err := decode(r.YNode())
+		if err != nil {
+			return Result{}, &view.Problem{File: origins[identity(r)], Message: fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err)}
+		}
+		file := origins[identity(r)]
+		if file == "" {
+			file = traced.root
+		}
+		result.Objects = append(result.Objects, Object{Content: content, File: file})
+	}
+	return result, nil
+}
+
+// run is one run of kustomize; a panic inside it is an error.
+func run(files *fileSystem, dir string) (resources resmap.ResMap, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			resources, err = nil, fmt.Errorf("kustomize stopped: %v", r)
+		}
+	}()
+	options := krusty.MakeDefaultOptions() // source order, built-in plugins only
+	options.LoadRestrictions = types.LoadRestrictionsNone
+	return krusty.MakeKustomizer(options).Run(files, path.Join(root, dir))
+}
+
+func identity(r *resource.Resource) string {
+	return r.GetApiVersion() + "|" + r.GetKind() + "|" + r.GetNamespace() + "|" + r.GetName()
+}
+
+const originAnnotation = "config.kubernetes.io/origin"
+
+// originFiles reads the origin annotations of a build of dir: identity to file.
+func originFiles(resources resmap.ResMap, dir string) (map[string]string, error) {
+	files := make(map[string]string, resources.Size())
+	parsed := map[string]string{} // by annotation: many objects share a file
+	for _, r := range resources.Resources() {
+		text, ok := r.GetAnnotations(originAnnotation)[originAnnotation]
+		if !ok {
+			continue
+		}
+		file, seen := parsed[text]
+		if !seen {
+			origin, err := r.GetOrigin()
+			if err != nil {
+				return nil, fmt.Errorf("read the origin of %s: %w", identity(r), err)
+			}
+			file = origin.Path
+			if origin.ConfiguredIn != "" {
+				file = origin.ConfiguredIn
+			}
+			file = path.Join(dir, file)
+			if strings.HasPrefix(file, "../") {
+				file = ""
+			}
+			parsed[text] = file
+		}
+		files[identity(r)] = file
+	}
+	return files, nil
+}

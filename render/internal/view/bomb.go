@@ -1,0 +1,71 @@
+package view
+
+import (
+	"bytes"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxExpanded is how large a file may become when its YAML aliases are written
+// out: bytes, with a hundred more for each node.
+const maxExpanded = 64 << 20
+
+// bomb reports whether content is YAML whose aliases expand past all measure, or
+// refer to themselves. The engines write aliases out before anything else could
+// stop them. Content without aliases, which is nearly all, is not parsed.
+func bomb(content []byte) bool {
+	if !hasAlias(content) {
+		return false
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	total := 0
+	for {
+		var document yaml.Node
+		if err := decoder.Decode(&document); err != nil {
+			// What does not parse is the engine's to complain about.
+			return false
+		}
+		size, ok := expanded(&document, map[*yaml.Node]int{})
+		if total += size; !ok || total > maxExpanded {
+			return true
+		}
+	}
+}
+
+// hasAlias reports whether there is an asterisk followed by a letter or digit
+// where an alias could stand.
+func hasAlias(content []byte) bool {
+	for rest := content; ; {
+		at := bytes.IndexByte(rest, '*')
+		if at < 0 || at == len(rest)-1 {
+			return false
+		}
+		next := rest[at+1]
+		opens := at == 0 || bytes.IndexByte([]byte(" \t\n[{,:-?"), rest[at-1]) >= 0
+		if opens && next > ' ' && bytes.IndexByte([]byte("*,[]{}/."), next) < 0 {
+			return true
+		}
+		rest = rest[at+1:]
+	}
+}
+
+// expanded is the size of node with its aliases written out; false where a node
+// contains itself or the size is past the bound. sizes has -1 for what is open.
+func expanded(node *yaml.Node, sizes map[*yaml.Node]int) (int, bool) {
+	if node.Kind == yaml.AliasNode {
+		return expanded(node.Alias, sizes)
+	}
+	if size, seen := sizes[node]; seen {
+		return size, size >= 0
+	}
+	sizes[node] = -1
+	size := 100 + len(node.Value)
+	for _, child := range node.Content {
+		n, ok := expanded(child, sizes)
+		if size += n; !ok || size > maxExpanded {
+			return size, false
+		}
+	}
+	sizes[node] = size
+	return size, true
+}
