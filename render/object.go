@@ -97,6 +97,15 @@ func (o Object) Unmasked() map[string]any {
 	return o.sealed.content
 }
 
+// Masker returns what masks the object, so that what is live under the same id
+// can be masked alike. It may be nil, which masks too.
+func (o Object) Masker() *Masker {
+	if o.sealed == nil {
+		return nil
+	}
+	return o.sealed.mask
+}
+
 // Equal reports whether both are the same object from the same place with the
 // same values.
 func (o Object) Equal(other Object) bool {
