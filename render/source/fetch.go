@@ -98,9 +98,9 @@ func (m *Mirror) fetch(ctx context.Context, refspecs ...string) error {
 	return m.tidy(ctx)
 }
 
-// blobs implements [remote]. Asked for by their ids, without negotiation, they
+// fetchBlobs implements [remote]. Asked for by their ids, without negotiation, they
 // come in one pack, which Git marks as one that the remote can send again.
-func (m *Mirror) blobs(ctx context.Context, ids []render.GitID) error {
+func (m *Mirror) fetchBlobs(ctx context.Context, ids []render.GitID) error {
 	return m.exclusively(ctx, func(ctx context.Context) error {
 		missing, err := m.missing(ctx, ids) // another fetch may have brought them
 		if err != nil || len(missing) == 0 {

@@ -65,6 +65,9 @@ func environment(dir, protocols string, settings []setting) []string {
 	env := []string{
 		"HOME=" + os.DevNull, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "GIT_ALLOW_PROTOCOL=" + protocols, "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+		// Without this, a page in place of a remote's answer makes git fetch, looking
+		// for an object there, start git fetch, and so on.
+		"GIT_NO_LAZY_FETCH=1",
 	}
 	if dir != "" {
 		env = append(env, "GIT_DIR="+dir)
@@ -163,10 +166,10 @@ func (f *failure) says(texts ...string) bool {
 // remote reports whether git blames the remote or the way there, and hence not
 // the objects that are local.
 func (f *failure) remote() bool {
-	return f.says("unable to access", "Could not read from remote", "Authentication failed", "could not read Username", "not found",
+	return f.says("unable to access", "Could not read from remote", "Authentication failed", "could not read Username", "repository '",
 		"RPC failed", "early EOF", "unexpected disconnect", "hung up", "remote error", "redirect", "transport '", "expected flush",
 		"invalid server response", "protocol error", "bad line length", "does not appear to be a git repository",
-		"requested URL", "not our ref", "remote ref", "index-pack", "invalid index-pack output")
+		"requested URL", "not our ref", "remote ref", "index-pack", "Cannot obtain needed object")
 }
 
 // tail keeps the last few kilobytes that are written to it.

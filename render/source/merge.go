@@ -64,10 +64,18 @@ func (r *Repository) merge(ctx context.Context, base, head render.Commit) (merge
 	case slices.Contains(ancestors, head):
 		result = merged{tree: ours.id}
 	default:
-		if err := r.prefetchSides(ctx, ancestors, ours, theirs); err != nil {
+		if err := r.prefetchSides(ctx, []render.Commit{base, head}, ancestors); err != nil {
 			return merged{}, err
 		}
-		if result, err = r.mergeTrees(ctx, base, head); err != nil {
+		result, err = r.mergeTrees(ctx, base, head)
+		if err != nil && r.remote != nil && ctx.Err() == nil {
+			// Perhaps a tangled history needs more than either side's changes.
+			if err := r.prefetchAll(ctx, append(ancestors, base, head)); err != nil {
+				return merged{}, err
+			}
+			result, err = r.mergeTrees(ctx, base, head)
+		}
+		if err != nil {
 			return merged{}, err
 		}
 	}
@@ -76,43 +84,82 @@ func (r *Repository) merge(ctx context.Context, base, head render.Commit) (merge
 }
 
 // prefetchSides makes local, in one request, what either side changed: the
-// contents that Git compares when it looks for renames and merges lines.
-func (r *Repository) prefetchSides(ctx context.Context, ancestors []render.Commit, sides ...*tree) error {
+// contents that Git compares when it looks for renames and merges lines. Of
+// several ancestors Git makes one first by merging them, so that what those
+// changed is needed, too.
+func (r *Repository) prefetchSides(ctx context.Context, sides, ancestors []render.Commit) error {
 	if r.remote == nil {
 		return nil
 	}
 	var ids []render.GitID
-	for _, commit := range ancestors {
-		ancestor, err := r.treeOf(ctx, commit)
+	for len(ancestors) > 0 {
+		for _, ancestor := range ancestors {
+			for _, side := range sides {
+				changed, err := r.changedBlobs(ctx, ancestor, side)
+				if err != nil {
+					return err
+				}
+				ids = append(ids, changed...)
+			}
+		}
+		if len(ancestors) == 1 {
+			break
+		}
+		older, err := r.mergeBases(ctx, ancestors...)
+		if problem := new(render.Problem); errors.As(err, &problem) {
+			break
+		}
 		if err != nil {
 			return err
 		}
-		for _, side := range sides {
-			changed, _ := r.Changed(ctx, ancestor, side) // compares in memory: no error
-			for _, name := range changed {
-				for _, t := range []*tree{ancestor, side} {
-					if entry, ok := t.entries[name]; ok && isBlob(entry) {
-						ids = append(ids, entry.ID)
-					}
-				}
+		sides, ancestors = ancestors, older
+	}
+	return r.prefetch(ctx, ids)
+}
+
+// prefetchAll makes all contents of some commits local.
+func (r *Repository) prefetchAll(ctx context.Context, commits []render.Commit) error {
+	var ids []render.GitID
+	for _, commit := range commits {
+		t, err := r.treeOf(ctx, commit)
+		if err != nil {
+			return err
+		}
+		for _, entry := range t.entries {
+			if isBlob(entry) {
+				ids = append(ids, entry.ID)
 			}
 		}
 	}
 	return r.prefetch(ctx, ids)
 }
 
+// changedBlobs returns the ids of what differs between two commits, on both.
+func (r *Repository) changedBlobs(ctx context.Context, ancestor, side render.Commit) ([]render.GitID, error) {
+	before, err := r.treeOf(ctx, ancestor)
+	if err != nil {
+		return nil, err
+	}
+	after, err := r.treeOf(ctx, side)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := r.Changed(ctx, before, after)
+	var ids []render.GitID
+	for _, name := range changed {
+		for _, t := range []*tree{before, after} {
+			if entry, ok := t.entries[name]; ok && isBlob(entry) {
+				ids = append(ids, entry.ID)
+			}
+		}
+	}
+	return ids, err
+}
+
 // mergeTrees lets Git merge; it writes the resulting trees and blobs, no commit.
 func (r *Repository) mergeTrees(ctx context.Context, base, head render.Commit) (merged, error) {
 	args := []string{"merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", "--end-of-options", string(base), string(head)}
-	call := invocation{dir: r.dir, args: args}
-	if r.remote != nil {
-		// Criss-cross histories may need more than was prefetched.
-		var err error
-		if call, err = r.remote.access(ctx, args...); err != nil {
-			return merged{}, err
-		}
-	}
-	out, err := call.run(ctx)
+	out, err := invocation{dir: r.dir, args: args}.run(ctx)
 	var failed *failure
 	if err != nil && !(errors.As(err, &failed) && failed.status == 1) {
 		return merged{}, err
@@ -144,12 +191,17 @@ func (r *Repository) MergeBase(ctx context.Context, a, b render.Commit) (render.
 	return ancestors[0], nil
 }
 
-// mergeBases returns all best common ancestors, at least one.
-func (r *Repository) mergeBases(ctx context.Context, a, b render.Commit) ([]render.Commit, error) {
-	out, err := invocation{dir: r.dir, args: []string{"merge-base", "--all", "--end-of-options", string(a), string(b)}}.run(ctx)
+// mergeBases returns all best common ancestors of a commit and others, at least
+// one.
+func (r *Repository) mergeBases(ctx context.Context, commits ...render.Commit) ([]render.Commit, error) {
+	args := []string{"merge-base", "--all", "--end-of-options"}
+	for _, commit := range commits {
+		args = append(args, string(commit))
+	}
+	out, err := invocation{dir: r.dir, args: args}.run(ctx)
 	var failed *failure
 	if errors.As(err, &failed) && failed.status == 1 {
-		return nil, &render.Problem{Message: fmt.Sprintf("%s and %s have no common history, so they cannot be merged", a.Short(), b.Short())}
+		return nil, &render.Problem{Message: fmt.Sprintf("%s and %s have no common history, so they cannot be merged", commits[0].Short(), commits[1].Short())}
 	}
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func checkOrigin(origin string, file bool) error {
 	return fmt.Errorf("the repository's URL has to start with https://, not %q", u.Scheme)
 }
 
-// access implements [remote]. The remote exists in the environment of this one
+// access returns an invocation that may fetch. The remote exists in the environment of this one
 // run only: neither its address nor its credentials are ever written to disk.
 func (m *Mirror) access(ctx context.Context, args ...string) (invocation, error) {
 	call := invocation{dir: m.dir, protocols: m.protocols, args: args}

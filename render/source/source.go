@@ -54,10 +54,8 @@ type Repository struct {
 
 // A remote is where missing objects come from.
 type remote interface {
-	// blobs fetches objects by id in one request, those that are still missing.
-	blobs(ctx context.Context, ids []render.GitID) error
-	// access returns an invocation that may fetch.
-	access(ctx context.Context, args ...string) (invocation, error)
+	// fetchBlobs fetches objects by id in one request, those that are still missing.
+	fetchBlobs(ctx context.Context, ids []render.GitID) error
 }
 
 func newRepository(dir string) *Repository {

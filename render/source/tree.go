@@ -139,7 +139,7 @@ func (t *tree) read(ctx context.Context, entry render.Entry) ([]byte, error) {
 		case fetched:
 			return nil, errors.New("the remote did not send the blob")
 		}
-		if err := t.repository.remote.blobs(ctx, t.withSiblings(entry)); err != nil {
+		if err := t.repository.remote.fetchBlobs(ctx, t.withSiblings(entry)); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +185,7 @@ func (r *Repository) prefetch(ctx context.Context, ids []render.GitID) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	return r.remote.blobs(ctx, missing)
+	return r.remote.fetchBlobs(ctx, missing)
 }
 
 // missing returns those ids, sorted and each once, whose objects are not local.
