@@ -1,0 +1,215 @@
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// judge decides what applying does to one object.
+func (r *run) judge(ctx context.Context, it *item) {
+	switch {
+	case it.readErr != nil:
+		it.end(unread(it.readErr), nil)
+	case it.head == nil && it.live == nil:
+		it.gone = true
+	case it.head == nil:
+		r.judgeDelete(ctx, it)
+	case !it.known:
+		r.judgeUnserved(it)
+	case it.live == nil && r.arriving.namespaces[it.address.namespace]:
+		it.unvalidated()
+	default:
+		r.judgeApply(ctx, it)
+	}
+}
+
+// unread is the verdict about an object that could not be read.
+func unread(err error) verdict {
+	v := verdict{action: Unknown, reason: err.Error()}
+	if apierrors.IsForbidden(err) {
+		v.hint = "grant the target's service account get on this resource"
+	}
+	return v
+}
+
+func (r *run) judgeDelete(ctx context.Context, it *item) {
+	ctx, collected := withWarnings(ctx)
+	err := r.cluster.dryDelete(ctx, it.address)
+	switch {
+	case apierrors.IsNotFound(err):
+		it.gone = true
+	case err != nil:
+		v := judge(err, it.change.ID.Kind)
+		if v.action == Replace {
+			v.action = Refused
+		}
+		it.end(v, collected.list())
+	default:
+		it.change.Action = Delete
+		it.change.Warnings = it.redactAll(collected.list())
+	}
+}
+
+// judgeUnserved is about a kind, or a version of one, that the cluster does not
+// serve: its CRD comes in the same change, or it is refused.
+func (r *run) judgeUnserved(it *item) {
+	object := it.object()
+	gk := schema.GroupKind{Group: object.ID.Group, Kind: object.ID.Kind}
+	switch cause := r.kinds.failed[object.ID.Group]; {
+	case r.arriving.kinds[gk] && it.live == nil:
+		it.unvalidated()
+	case r.arriving.kinds[gk]:
+		it.unvalidatedUpdate()
+	case cause != nil:
+		it.end(verdict{
+			action: Unknown,
+			reason: fmt.Sprintf("the API server cannot say whether it serves %s: %v", gk, cause),
+			hint:   "mend the aggregated API behind this group",
+		}, nil)
+	default:
+		it.end(verdict{
+			action: Refused,
+			reason: fmt.Sprintf("the API server serves no kind %q in version %q", gk.Kind, object.APIVersion),
+			hint:   "install its CRD first, bring it in the same change, or correct the version",
+		}, nil)
+	}
+}
+
+// unvalidated is a create about which the API server cannot be asked yet.
+func (it *item) unvalidated() {
+	it.change.Action = Create
+	it.change.NotValidated = true
+	it.fillWhole()
+}
+
+// unvalidatedUpdate is an update about which the API server cannot be asked yet:
+// it shows what differs between base and head.
+func (it *item) unvalidatedUpdate() {
+	it.change.NotValidated = true
+	before := it.before
+	if before == nil {
+		before = comparable(it.live, it.setsStatus())
+	}
+	it.fill(before, it.wanted, nil, "", nil)
+	it.change.Action = Update
+	if len(it.change.Fields) == 0 {
+		it.change.Action = None
+	}
+}
+
+// fillWhole shows the object as it is wanted, each part a field.
+func (it *item) fillWhole() {
+	it.fill(identityOf(it.wanted), it.wanted, nil, "", nil)
+}
+
+// identityOf returns an object of nothing but what identifies it.
+func identityOf(object map[string]any) map[string]any {
+	metadata, _ := object["metadata"].(map[string]any)
+	bare := make(map[string]any)
+	for _, key := range []string{"name", "namespace"} {
+		if value, ok := metadata[key]; ok {
+			bare[key] = value
+		}
+	}
+	return map[string]any{"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": bare}
+}
+
+// judgeApply asks the API server, again when the object changed meanwhile.
+func (r *run) judgeApply(ctx context.Context, it *item) {
+	for range tries {
+		var err error
+		if it.live == nil {
+			err = r.judgeCreate(ctx, it)
+		} else {
+			err = r.judgeUpdate(ctx, it)
+		}
+		if err == nil {
+			return
+		}
+		object, err := at(r.cluster.dynamic, it.address.place).Get(ctx, it.address.name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			it.setLive(nil)
+		case err != nil:
+			it.end(unread(err), nil)
+			return
+		default:
+			it.setLive(object.Object)
+		}
+	}
+	it.end(verdict{action: Unknown, reason: errMoved.Error(), hint: "find out which controllers fight over it"}, nil)
+}
+
+// judgeCreate fills in the change, or returns errMoved when there is an object by now.
+func (r *run) judgeCreate(ctx context.Context, it *item) error {
+	body, err := encode(it.wanted)
+	if err != nil {
+		it.end(verdict{action: Refused, reason: err.Error()}, nil)
+		return nil
+	}
+	ctx, collected := withWarnings(ctx)
+	after, err := r.cluster.dryRun(ctx, it.address, body)
+	switch {
+	case err != nil:
+		r.refuse(it, err, collected.list())
+	case resourceVersion(after) != "":
+		return errMoved
+	default:
+		it.change.Action = Create
+		it.change.Warnings = it.redactAll(collected.list())
+		it.fillWhole()
+	}
+	return nil
+}
+
+// judgeUpdate fills in the change, or returns errMoved when the live object has
+// changed since it was read.
+func (r *run) judgeUpdate(ctx context.Context, it *item) error {
+	manager := r.cluster.options.FieldManager
+	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore)
+	a, err := r.ask(ctx, it, d.payload)
+	if errors.Is(err, errMoved) {
+		return errMoved
+	}
+	if err != nil {
+		r.refuse(it, err, a.warnings)
+		return nil
+	}
+	it.change.Warnings = append(it.redactAll(a.warnings), d.left...)
+	it.change.Action = None
+	if a.after == nil {
+		return nil
+	}
+	it.fill(comparable(it.live, it.setsStatus()), comparable(a.after, it.setsStatus()), a.removed, manager, managedEntries(a.after))
+	if len(it.change.Fields) > 0 {
+		it.change.Action = Update
+	}
+	return nil
+}
+
+// refuse says why the API server did not take the object, and what that means.
+func (r *run) refuse(it *item, err error, warnings []string) {
+	v := judge(err, it.change.ID.Kind)
+	gk := schema.GroupKind{Group: it.change.ID.Group, Kind: it.change.ID.Kind}
+	if v.action == Refused && r.arriving.kinds[gk] && isSchemaMatter(err) {
+		// The CRD that comes with it may well have the field.
+		if it.live == nil {
+			it.unvalidated()
+		} else {
+			it.unvalidatedUpdate()
+		}
+		return
+	}
+	if v.action == Replace && it.live == nil {
+		v.action = Refused
+	}
+	it.end(v, warnings)
+	if v.action == Replace {
+		it.fill(overlap(comparable(it.live, it.setsStatus()), it.wanted), it.wanted, nil, r.cluster.options.FieldManager, nil)
+	}
+}

@@ -1,0 +1,277 @@
+package preview
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/slipwayhq/slipway/render"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A run is one call of Plan: many targets against one cluster.
+type run struct {
+	cluster    *Cluster
+	requests   []Request
+	items      [][]*item // by request
+	kinds      *kindSet
+	admission  admission
+	version    string
+	arriving   arriving
+	namespaces namespaceLabels
+}
+
+// Plan returns what applying each request's head would change in the cluster, by
+// index. Live objects are read once for all requests, and the API server is asked
+// about those alone whose answer is not known without it; see
+// [ClusterOptions.DryRunAll]. It writes nothing. What cannot be read is Unknown,
+// with why; a cluster that does not answer makes everything Unknown, within
+// [ClusterOptions.ContactTimeout].
+//
+// Two requests of one call are one change: an object that leaves one target for
+// another is no deletion, and a Namespace or CRD in one serves them all.
+func (c *Cluster) Plan(ctx context.Context, requests []Request) []*Plan {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	r := &run{cluster: c, requests: requests}
+	if err := r.meet(ctx); err != nil {
+		return r.unreachable(err)
+	}
+	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
+	r.collect()
+	r.resolve(ctx)
+	r.readLive(ctx)
+	r.judgeAll(ctx)
+	return r.assemble()
+}
+
+// meet asks the cluster whether it is there, which kinds it serves and what its
+// admission configuration is.
+func (r *run) meet(ctx context.Context) error {
+	var err error
+	if !r.cluster.kinds.known() {
+		// The first time nothing else is asked until it has answered.
+		if r.version, err = r.cluster.version(ctx); err != nil && !isAnswer(err) {
+			return err
+		}
+	}
+	if r.kinds, err = r.cluster.kinds.get(ctx, r.cluster.discovery, time.Time{}); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.Go(func() error {
+		r.admission = r.cluster.readAdmission(ctx, r.kinds)
+		return nil
+	})
+	group.Go(func() error {
+		if r.version != "" {
+			return nil
+		}
+		version, err := r.cluster.version(ctx)
+		if err != nil && !isAnswer(err) {
+			return err
+		}
+		r.version = version
+		return nil
+	})
+	return group.Wait()
+}
+
+func (r *run) readNamespace(ctx context.Context, name string) (labels.Set, bool) {
+	namespace, err := r.cluster.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).
+		Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, false
+	}
+	return labelsOf(namespace.Object), true
+}
+
+// collect makes an item of every object that head wants or only base has.
+func (r *run) collect() {
+	r.items = make([][]*item, len(r.requests))
+	for i, request := range r.requests {
+		base := objectsByID(request.Base, request.Namespace)
+		head := objectsByID(request.Head, request.Namespace)
+		for _, object := range objectsOf(request.Head) {
+			id := identify(object, request.Namespace)
+			it := newItem(object, request)
+			it.head, it.base = object, base[id]
+			r.items[i] = append(r.items[i], it)
+		}
+		for _, object := range objectsOf(request.Base) {
+			if head[identify(object, request.Namespace)] == nil {
+				it := newItem(object, request)
+				it.base = object
+				it.change.Origin = render.Origin{}
+				r.items[i] = append(r.items[i], it)
+			}
+		}
+	}
+}
+
+func newItem(object *render.Object, request Request) *item {
+	return &item{
+		ignore: pointersFor(request.Ignore, identify(object, request.Namespace)),
+		change: Change{ID: object.ID, APIVersion: object.APIVersion, Origin: object.Origin},
+	}
+}
+
+// objectsOf returns a rendered's objects; none for nil.
+func objectsOf(rendered *render.Rendered) []*render.Object {
+	if rendered == nil {
+		return nil
+	}
+	objects := make([]*render.Object, len(rendered.Objects))
+	for i := range rendered.Objects {
+		objects[i] = &rendered.Objects[i]
+	}
+	return objects
+}
+
+// objectsByID returns a rendered's objects by their identity, the first of each.
+func objectsByID(rendered *render.Rendered, namespace string) map[render.ObjectID]*render.Object {
+	byID := make(map[render.ObjectID]*render.Object)
+	for _, object := range objectsOf(rendered) {
+		if id := identify(object, namespace); byID[id] == nil {
+			byID[id] = object
+		}
+	}
+	return byID
+}
+
+// identify returns an object's id with the namespace that it gets when it names
+// none. For an object without namespaces that is one too many, and the same one
+// on both sides.
+func identify(object *render.Object, namespace string) render.ObjectID {
+	id := object.ID
+	if id.Namespace == "" {
+		id.Namespace = namespaceOr(namespace)
+	}
+	return id
+}
+
+func namespaceOr(namespace string) string {
+	if namespace == "" {
+		return metav1.NamespaceDefault
+	}
+	return namespace
+}
+
+// each calls f for every item, with its request.
+func (r *run) each(f func(*item, Request)) {
+	for i, items := range r.items {
+		for _, it := range items {
+			f(it, r.requests[i])
+		}
+	}
+}
+
+// resolve finds out how the cluster serves each object, discovering again when a
+// kind is not known, and fills in what is wanted.
+func (r *run) resolve(ctx context.Context) {
+	began := time.Now()
+	missing := false
+	find := func(it *item, request Request) {
+		gvk := schema.FromAPIVersionAndKind(it.object().APIVersion, it.object().ID.Kind)
+		it.kind, it.known = r.kinds.find(gvk)
+		missing = missing || !it.known
+	}
+	r.each(find)
+	if missing {
+		if kinds, err := r.cluster.kinds.get(ctx, r.cluster.discovery, began); err == nil {
+			r.kinds = kinds
+			r.each(find)
+		}
+	}
+	r.arriving = arrivals(r.requests)
+	r.each(r.locate)
+}
+
+// locate fills in what is wanted of an item, and where it is live.
+func (r *run) locate(it *item, request Request) {
+	object := it.object()
+	if !it.known {
+		gk := schema.GroupKind{Group: object.ID.Group, Kind: object.ID.Kind}
+		if kind, ok := r.kinds.anyVersion(gk); ok {
+			it.kind = kind // served, though not in this version
+		} else {
+			it.kind = servedKind{namespaced: !r.arriving.clusterScoped[gk], hasStatus: true}
+		}
+	}
+	namespace := identify(object, request.Namespace).Namespace
+	if it.head != nil {
+		it.wanted = normalise(it.head.Unmasked(), it.kind, namespace)
+	}
+	if it.base != nil {
+		it.before = normalise(it.base.Unmasked(), it.kind, namespace)
+	}
+	it.address = address{place{resource: it.kind.resource}, object.ID.Name}
+	if it.kind.namespaced {
+		it.address.namespace = namespace
+	}
+}
+
+// readLive reads what is live of every object whose kind the cluster serves.
+func (r *run) readLive(ctx context.Context) {
+	addresses := make(map[address]bool)
+	r.each(func(it *item, _ Request) {
+		if it.kind.resource.Resource != "" {
+			addresses[it.address] = true
+		}
+	})
+	reader := liveReader{client: r.cluster.dynamic, parallel: r.cluster.options.Parallel}
+	live := reader.read(ctx, addresses)
+	r.each(func(it *item, _ Request) {
+		answer := live[it.address]
+		it.setLive(answer.object)
+		it.readErr = answer.err
+	})
+}
+
+// judgeAll decides about every item, many at once; each writes to itself alone.
+func (r *run) judgeAll(ctx context.Context) {
+	r.arriving.note(r.items)
+	wanted := make(map[address]bool)
+	r.each(func(it *item, _ Request) {
+		if it.head == nil {
+			return
+		}
+		if wanted[it.address] && it.kind.resource.Resource != "" {
+			it.end(verdict{action: Refused, reason: "the object is rendered twice", hint: "keep one of the two"}, nil)
+		}
+		wanted[it.address] = true
+	})
+	var group errgroup.Group
+	group.SetLimit(r.cluster.options.Parallel)
+	r.each(func(it *item, _ Request) {
+		switch {
+		case it.change.Action != "":
+		case it.head == nil && wanted[it.address]:
+			it.gone = true // handed over to another target
+		case !r.needsAnswer(it):
+			it.change.Action = None
+		default:
+			group.Go(func() error { r.judge(ctx, it); return nil })
+		}
+	})
+	_ = group.Wait() // its functions return nil
+}
+
+// needsAnswer reports whether more than what was read is needed to know what
+// applying does to the object.
+func (r *run) needsAnswer(it *item) bool {
+	return it.head == nil || !it.known || it.live == nil || it.readErr != nil ||
+		r.cluster.options.DryRunAll || r.isSuspect(it)
+}
+
+// isSuspect reports whether applying may change the live object.
+func (r *run) isSuspect(it *item) bool {
+	manager := r.cluster.options.FieldManager
+	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore)
+	return len(d.left) > 0 || !isSettled(d.payload, it.live, it.entries, manager) ||
+		r.admission.mayMutate(it.kind, d.payload, it.live, &r.namespaces)
+}
