@@ -14,7 +14,7 @@ const maxPages = 11
 
 // inCheck is how much of an object a check shows: all of it, over several blocks if
 // it must be.
-var inCheck = detail{width: 4000, lines: 1 << 30, size: MaxOutput - pageReserve, notes: 30}
+var inCheck = detail{width: 4000, lines: 1 << 30, size: MaxOutput - pageReserve, notes: 1 << 30}
 
 // pageReserve is room on each page for its heading and for what is left out.
 const pageReserve = 6000
@@ -27,9 +27,14 @@ func Gate(r Report) Check {
 		Name:        GateName,
 		Conclusion:  r.Conclusion(),
 		Title:       Verdict(r),
-		Summary:     top + bottom,
+		Summary:     top + bottom + terminal(r.command(nil)),
 		Annotations: problemAnnotations(r.Problems),
 	}
+}
+
+// terminal says how to read the same in a terminal.
+func terminal(command string) string {
+	return "\nIn a terminal:\n\n" + fence("sh", []string{command})
 }
 
 // Checks returns all checks of a report: the gate first, then one for each affected
@@ -58,14 +63,14 @@ func environmentChecks(r Report, name render.Environment, parts []Part) []Check 
 		conclusions[i] = p.conclusion()
 	}
 	part := r
-	part.Parts, part.Problems, part.Conflicts, part.Notices, part.Unclaimed = parts, nil, nil, nil, nil
+	part.Parts, part.Problems, part.Conflicts, part.Notices, part.Unclaimed, part.Outsider = parts, nil, nil, nil, nil, false
 	top, bottom := part.frame()
 	pages := r.pages(parts)
 	first := Check{
-		Name:        visible(checkName(name)),
+		Name:        short(checkName(name), 100),
 		Conclusion:  Worst(conclusions...),
 		Title:       count(parts...).verdict(),
-		Summary:     top + bottom,
+		Summary:     top + bottom + terminal(r.command(nil)),
 		Text:        pages[0],
 		Annotations: partAnnotations(parts),
 	}
@@ -159,11 +164,19 @@ func (r Report) beyond(groups []group, begun bool) string {
 	for _, g := range groups[:min(5, len(groups))] {
 		line := r.command(&g.parts[0].Target)
 		if size(line) <= 600 {
-			lines = append(lines, fenced(line))
+			lines = append(lines, visible(line))
 		}
 	}
 	if len(lines) < len(groups) {
-		lines = append(lines, fenced(r.command(nil)))
+		lines = append(lines, r.command(nil))
 	}
 	return fmt.Sprintf("\n**Left out for its size:** %s %s. It is printed by:\n\n%s", rest, plural(targetsOf(groups), "target"), fence("sh", lines))
+}
+
+func targetsOf(groups []group) int {
+	n := 0
+	for _, g := range groups {
+		n += len(g.parts)
+	}
+	return n
 }

@@ -40,17 +40,20 @@ type brevity struct {
 
 // brevities are tried in turn until what must be said leaves room. The last fits
 // whatever the report says.
-var brevities = []brevity{{300, 100, 600}, {60, 30, 400}, {20, 10, 200}, {6, 3, 100}}
+var brevities = []brevity{{60, 100, 600}, {40, 30, 400}, {20, 10, 200}, {6, 3, 100}}
 
 // inComment is how much of an object the comment shows at most.
 var inComment = detail{width: 240, lines: 150, size: MaxComment, notes: 10}
+
+// begun is the same for what has no room for that.
+var begun = detail{width: 160, lines: 12, size: MaxComment, notes: 3}
 
 // Comment returns a report as one Markdown comment of at most MaxComment
 // characters. What does not fit is counted, with the place where it is.
 func Comment(r Report) string {
 	top, bottom := r.frame()
 	room := MaxComment - size(top) - size(bottom) - len(Marker) - 1
-	return Marker + "\n" + top + strings.Join(r.sections(room), "") + bottom
+	return Marker + "\n" + top + r.sections(room) + bottom
 }
 
 // frame returns what stands above and below the groups.
@@ -74,11 +77,7 @@ func (r Report) top(b brevity) string {
 	s.WriteString(r.conflicts(b))
 	s.WriteString(r.problems(b))
 	if len(r.Notices) > 0 {
-		notices := make([]string, len(r.Notices))
-		for i, n := range r.Notices {
-			notices[i] = "ℹ️ " + sentence(brief(n, b.notes))
-		}
-		s.WriteString(list(notices, b.items, "notice"))
+		s.WriteString(list(r.Notices, b.items, "notice", func(n string) string { return "ℹ️ " + sentence(brief(n, b.notes)) }))
 	}
 	if len(r.Parts) > 0 {
 		s.WriteString(table(r.Parts, b.rows) + "\n")
@@ -95,20 +94,15 @@ func (r Report) conflicts(b brevity) string {
 	if len(r.Conflicts) == 0 {
 		return ""
 	}
-	items := make([]string, len(r.Conflicts))
-	for i, path := range r.Conflicts {
-		items[i] = code(short(path, b.notes))
-	}
-	base := quote(r.BaseRef)
 	lines := []string{"git fetch origin", "git merge " + quote("origin/"+r.BaseRef) + "    # then mend the files named above", "git commit --all", "git push"}
 	if r.HeadRef != "" && r.HeadRef[0] != '-' {
 		lines = slices.Insert(lines, 1, "git switch "+quote(r.HeadRef))
 	}
 	for i := range lines {
-		lines[i] = fenced(lines[i])
+		lines[i] = visible(lines[i])
 	}
 	return fmt.Sprintf("This pull request does not merge into %s. Until it does there is nothing to plan. In conflict:\n\n%sTo resolve it on the pull request's branch:\n\n%s\n",
-		code(strings.Trim(base, "'")), list(items, b.items, "file"), fence("sh", lines))
+		code(short(r.BaseRef, 100)), list(r.Conflicts, b.items, "file", pathItem), fence("sh", lines))
 }
 
 // problems lists what is wrong with the configuration or the policies.
@@ -116,36 +110,35 @@ func (r Report) problems(b brevity) string {
 	if len(r.Problems) == 0 {
 		return ""
 	}
-	items := make([]string, len(r.Problems))
-	for i, p := range r.Problems {
+	return list(r.Problems, b.items, "problem", func(p render.Problem) string {
 		p.Message, p.Hint = brief(p.Message, b.notes), brief(p.Hint, b.notes)
-		items[i] = "❌ " + problemNote(p)
-	}
-	return list(items, b.items, "problem")
+		return "❌ " + problemNote(p)
+	})
 }
 
 // list returns a list of at most most items, the others counted.
-func list(items []string, most int, noun string) string {
-	left := len(items) - most
-	if left > 0 {
-		items = append(slices.Clone(items[:most]), plural(left, "more "+noun)+" not listed here")
+func list[T any](items []T, most int, noun string, print func(T) string) string {
+	var b strings.Builder
+	for _, item := range items[:min(most, len(items))] {
+		b.WriteString("- " + print(item) + "\n")
 	}
-	return "- " + strings.Join(items, "\n- ") + "\n\n"
+	if left := len(items) - most; left > 0 {
+		fmt.Fprintf(&b, "- %s not listed here\n", plural(left, "more "+noun))
+	}
+	return b.String() + "\n"
 }
+
+func pathItem(path string) string { return code(short(path, 300)) }
 
 // bottom returns the files that no target reads, and the line in small.
 func (r Report) bottom(b brevity) string {
 	var s strings.Builder
 	if n := len(r.Unclaimed); n > 0 {
-		items := make([]string, n)
-		for i, path := range r.Unclaimed {
-			items[i] = code(short(path, 300))
-		}
 		open := ""
 		if n <= 3 {
 			open = " open"
 		}
-		fmt.Fprintf(&s, "<details%s><summary>%s that no target reads</summary>\n\n%s</details>\n", open, plural(n, "changed file"), list(items, b.items, "file"))
+		fmt.Fprintf(&s, "<details%s><summary>%s that no target reads</summary>\n\n%s</details>\n", open, plural(n, "changed file"), list(r.Unclaimed, b.items, "file", pathItem))
 	}
 	s.WriteString("\n" + r.footer())
 	return s.String()
@@ -160,90 +153,123 @@ func (r Report) footer() string {
 		words = append(words, "Settings: "+code(short(r.Configuration, 200))+" of the base branch.")
 	}
 	compared := fmt.Sprintf("Planned: %s merged into %s", code(r.Head.Short()), code(r.Base.Short()))
+	if len(r.Conflicts) > 0 {
+		compared = fmt.Sprintf("Tried: %s onto %s", code(r.Head.Short()), code(r.Base.Short()))
+	}
 	if r.BaseRef != "" {
 		compared += " (" + code(short(r.BaseRef, 100)) + ")"
 	}
-	words = append(words, compared+".", "Again: re-run the check "+code(GateName)+", or "+code(r.command(nil))+".")
+	words = append(words, compared+".", "To plan again, re-run the check "+code(GateName)+".")
 	if link := pageLink(r.DetailsURL); link != "" {
 		words = append(words, link)
 	}
 	return "<sub>" + strings.Join(append(words, "Nothing was applied."), " ") + "</sub>\n"
 }
 
-// sections returns the groups' folded blocks, as much of each as room allows, and
-// a last line about what was left out. Every group gets its outline before any
-// gets its diffs, unless all of everything fits.
-func (r Report) sections(room int) []string {
-	groups := grouped(r.Parts)
-	shown := make([]string, len(groups))
-	const reserve = 2500 // for the last line
-	left := room - reserve
-	open := len(groups) == 1
-	full := make([]string, len(groups))
-	sum := 0
-	for i, g := range groups {
-		full[i] = g.fold(g.body(inComment), open)
-		sum += size(full[i])
-	}
-	if sum <= left {
-		return append(full, "\n")
-	}
-	for _, i := range byRank(groups) {
-		outline := groups[i].fold(groups[i].outline(inComment), open)
-		if size(outline) <= left {
-			shown[i] = outline
-			left -= size(outline)
-		}
-	}
-	var short, missing []group
-	for _, i := range byRank(groups) {
-		switch more := size(full[i]) - size(shown[i]); {
-		case more <= left:
-			shown[i] = full[i]
-			left -= more
-		case shown[i] != "":
-			short = append(short, groups[i])
-		default:
-			missing = append(missing, groups[i])
-		}
-	}
-	return append(shown, r.omitted(short, missing))
+// A shown is a group with the forms in which it may be shown, the fullest first:
+// full diffs, the beginnings of diffs, paths.
+type shown struct {
+	group
+	forms [3]string
+	form  int // len(forms) while there is room for none
 }
 
-// omitted says what the comment leaves out and where that is.
-func (r Report) omitted(outlined, missing []group) string {
-	var words []string
-	if n := targetsOf(outlined); n > 0 {
-		words = append(words, "only the paths of what changes are shown of "+plural(n, "target"))
+// sections returns the groups' folded blocks, those to be seen first in front, as
+// much of each as room allows, and a last line about what was left out. Unless all
+// of everything fits, every group gets its paths before any gets the beginnings of
+// its diffs, and those before any gets all of them.
+func (r Report) sections(room int) string {
+	groups := r.folded()
+	full := 0
+	for _, g := range groups {
+		full += size(g.forms[0])
 	}
-	if n := targetsOf(missing); n > 0 {
-		words = append(words, "only the table's line of "+plural(n, "target"))
+	const reserve = 2500 // for the last line
+	left := room - reserve
+	for i := range groups {
+		g := &groups[i]
+		if full <= room {
+			g.form = 0
+		} else if n := size(g.forms[2]); n <= left {
+			g.form = 2
+			left -= n
+		}
 	}
-	all := append(slices.Clone(outlined), missing...)
-	var names []string
-	for _, g := range all {
-		for _, p := range g.parts {
-			name := code(short(checkName(p.Target.Environment), 100))
-			if !slices.Contains(names, name) {
-				names = append(names, name)
+	for form := 1; form >= 0; form-- {
+		for i := range groups {
+			g := &groups[i]
+			if g.form != form+1 {
+				continue
+			}
+			if more := size(g.forms[form]) - size(g.forms[g.form]); more <= left {
+				g.form = form
+				left -= more
 			}
 		}
 	}
-	example := all[0].first().Target
-	line := r.command(&example)
+	var b strings.Builder
+	for _, g := range groups {
+		if g.form < len(g.forms) {
+			b.WriteString(g.forms[g.form])
+		}
+	}
+	return b.String() + r.omitted(groups)
+}
+
+// folded returns all groups with their forms. What fails stands open while that is
+// little, as does what stands alone.
+func (r Report) folded() []shown {
+	groups := grouped(r.Parts)
+	folded := make([]shown, len(groups))
+	failing := 0
+	for i, j := range byRank(groups) {
+		g := groups[j]
+		if g.rank == 0 {
+			failing++
+		}
+		open := len(groups) == 1 || g.rank == 0 && failing <= 3
+		folded[i] = shown{group: g, form: 3, forms: [3]string{
+			g.fold(g.body(inComment), open),
+			g.fold(g.body(begun), open),
+			g.fold(g.outline(begun), open),
+		}}
+	}
+	return folded
+}
+
+// omitted says what the comment leaves out and where that is; nothing when it
+// leaves out nothing.
+func (r Report) omitted(groups []shown) string {
+	texts := [...]string{1: "only the beginning of each diff", 2: "only the paths of what changes", 3: "only its line or its count in the table"}
+	var words, checks []string
+	var example *render.Target
+	for form := len(texts) - 1; form > 0; form-- {
+		n := 0
+		for i := range groups {
+			if groups[i].form != form {
+				continue
+			}
+			n += len(groups[i].parts)
+			example = &groups[i].parts[0].Target
+			for _, p := range groups[i].parts {
+				if name := checkOf(p); !slices.Contains(checks, name) {
+					checks = append(checks, name)
+				}
+			}
+		}
+		if n > 0 {
+			words = append(words, fmt.Sprintf("of %s %s", plural(n, "target"), texts[form]))
+		}
+	}
+	if example == nil {
+		return ""
+	}
+	line := r.command(example)
 	if size(line) > 600 {
 		line = r.command(nil)
 	}
-	return fmt.Sprintf("\n**Left out for its size:** %s. All of it is in the %s %s; one target is printed by %s.\n\n",
-		strings.Join(words, "; "), agree(len(names), "check", "checks"), some(names, 5), code(line))
-}
-
-func targetsOf(groups []group) int {
-	n := 0
-	for _, g := range groups {
-		n += len(g.parts)
-	}
-	return n
+	return fmt.Sprintf("\n**Left out for its size:** %s %s shown. All of it is in the %s %s; one target is printed by %s.\n",
+		strings.Join(words, ", "), agree(len(words), "is", "are"), agree(len(checks), "check", "checks"), some(checks, 5), code(line))
 }
 
 // checkName is the name of an environment's check.

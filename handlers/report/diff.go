@@ -64,7 +64,7 @@ func fieldNote(f preview.Field) string {
 		notes = append(notes, "already drifted")
 	}
 	if len(f.Managers) > 0 {
-		notes = append(notes, "overwrites "+some(f.Managers, 3))
+		notes = append(notes, "owned by "+some(f.Managers, 3))
 	}
 	return strings.Join(notes, ", ")
 }
@@ -184,10 +184,10 @@ func textLine(mark lineMark, content string, width int) line {
 	return line{mark, brief(text, width)}
 }
 
-// print returns the line as it stands in a fence.
+// print returns the line with its mark.
 func (l line) print() string {
 	if l.mark == fieldLine {
-		return fenced(l.text)
+		return visible(l.text)
 	}
-	return strings.TrimRight(string(l.mark)+" "+fenced(l.text), " ")
+	return strings.TrimRight(string(l.mark)+" "+visibleText(l.text), " ")
 }

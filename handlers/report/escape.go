@@ -41,25 +41,29 @@ func visible(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(blank, r) }
 
-// magic is what GitHub gives a meaning to in prose: mentions, references, links, emoji.
-var magic = regexp.MustCompile(`@|#|://|:[a-zA-Z0-9_+-]+:|(?i:\bwww\.)|(?i:\bgh-)`)
+// magic is what GitHub makes links, references and emoji of in prose, beside @ and #.
+var magic = regexp.MustCompile(`://|:[a-zA-Z0-9_+-]+:|(?i:www\.)|(?i:gh-[0-9])`)
 
 // prose returns s for a place inside a line of Markdown, printing as itself: no
 // markup, tag, link, image, mention, reference or emoji comes of it. It must not
 // stand at the start of a line.
 func prose(s string) string {
-	const cut = '\u200b' // visible leaves none in s, so each is ours
-	s = magic.ReplaceAllStringFunc(visible(s), func(m string) string {
-		if m[0] == '@' || m[0] == '#' || m[0] == ':' {
-			return m[:1] + string(cut) + m[1:]
+	const cut = "\u200b" // visible leaves none in s, so each is ours
+	s = visible(s)
+	for at := magic.FindStringIndex(s); at != nil; at = magic.FindStringIndex(s) { // again, since two may overlap
+		middle := at[0] + 1
+		if s[at[0]] != ':' {
+			middle = at[1] - 1
 		}
-		return m[:len(m)-1] + string(cut) + m[len(m)-1:]
-	})
+		s = s[:middle] + cut + s[middle:]
+	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
-		case r == cut:
+		case r == '\u200b':
 			b.WriteString("&#8203;")
+		case r == '@' || r == '#':
+			b.WriteString(string(r) + "&#8203;")
 		case r == '<' || r == '>' || r == '&' || r == '$':
 			fmt.Fprintf(&b, "&#%d;", r)
 		case strings.ContainsRune("\\`*_[]|~", r):
@@ -91,11 +95,15 @@ func cell(s string) string { return code(strings.ReplaceAll(s, "|", `\x7c`)) }
 // tag returns s as code for a place inside a tag, where Markdown means nothing.
 func tag(s string) string { return "<code>" + html.EscapeString(visible(s)) + "</code>" }
 
-// fence returns a fenced block of lines; nothing in them can end it.
+// fence returns a fenced block of lines; nothing in them can end it, and no marker
+// of ours stands in it.
 func fence(language string, lines []string) string {
 	marks := fenceFor(lines)
-	return marks + language + "\n" + strings.Join(lines, "\n") + "\n" + marks + "\n"
+	text := forged.ReplaceAllString(strings.Join(lines, "\n"), `<\!--$1`)
+	return marks + language + "\n" + text + "\n" + marks + "\n"
 }
+
+var forged = regexp.MustCompile(`<!--(\s*slipway:)`)
 
 // fenceFor returns a fence longer than any run of backticks in lines.
 func fenceFor(lines []string) string {
@@ -106,12 +114,11 @@ func fenceFor(lines []string) string {
 	return strings.Repeat("`", n+1)
 }
 
-// fenced returns one line of a value as it may stand in a fence: tabs stay, a
-// marker of ours does not.
-func fenced(s string) string {
+// visibleText is visible for one line of a text, in which tabs are as they are.
+func visibleText(s string) string {
 	parts := strings.Split(s, "\t")
 	for i := range parts {
-		parts[i] = strings.ReplaceAll(visible(parts[i]), "<!--", `<\!--`)
+		parts[i] = visible(parts[i])
 	}
 	return strings.Join(parts, "\t")
 }
@@ -132,6 +139,9 @@ func longestRun(s string, of byte) int {
 // short returns s with at most n characters, its middle left out if it must be:
 // the ends of a name tell most.
 func short(s string, n int) string {
+	if len(s) > 8*n { // the middle of so long a one is left out in any case
+		s = s[:4*n] + s[len(s)-4*n:]
+	}
 	s = visible(s)
 	if size(s) <= n {
 		return s

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/preview"
@@ -81,12 +83,13 @@ func likeness(p Part) string {
 		New, Retired bool
 		Problem      *render.Problem
 		Live         preview.Live
+		LiveProblem  *render.Problem
 		Changes      []preview.Change
 		Findings     []finding
 		Warnings     []string
 	}{New: p.New, Retired: p.Retired, Problem: p.Problem, Warnings: p.Warnings}
 	if p.Plan != nil {
-		said.Live = p.Plan.Live
+		said.Live, said.LiveProblem = p.Plan.Live, p.Plan.Problem
 		for _, c := range p.Plan.Changes {
 			if noteworthy(p, c) {
 				said.Changes = append(said.Changes, c)
@@ -112,7 +115,7 @@ func likeness(p Part) string {
 func ownNames(t render.Target) *regexp.Regexp {
 	var names []string
 	for _, name := range []string{string(t.Application), string(t.Environment)} {
-		if name != "" {
+		if utf8.ValidString(name) && strings.ContainsFunc(name, unicode.IsLetter) { // 3 may count anything
 			names = append(names, regexp.QuoteMeta(name))
 		}
 	}

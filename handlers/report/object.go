@@ -32,7 +32,7 @@ func objectBlocks(p Part, c preview.Change, d detail) []string {
 	}
 	blocks := fences(head, objectName(c)+" (continued)", printed, d.size)
 	if left > 0 {
-		blocks[len(blocks)-1] += fmt.Sprintf("\n%s of this object left out here.\n", plural(left, "more line"))
+		blocks[len(blocks)-1] += fmt.Sprintf("\n%s of this object %s in the check %s.\n", plural(left, "more line"), agree(left, "is", "are"), checkOf(p))
 	}
 	return blocks
 }
@@ -62,7 +62,7 @@ func fences(head, again string, lines []string, limit int) []string {
 func objectName(c preview.Change) string {
 	name := code(short(c.ID.String(), 300))
 	if c.RenamedFrom != "" {
-		name += ", before " + code(short(c.RenamedFrom, 200))
+		name += ", renamed from " + code(short(c.RenamedFrom, 200))
 	}
 	return name
 }
@@ -81,7 +81,7 @@ func objectHead(p Part, c preview.Change, d detail) string {
 	notes := objectNotes(p, c)
 	for i, note := range notes {
 		if i == d.notes {
-			fmt.Fprintf(&b, "- %s left out here\n", plural(len(notes)-i, "more remark"))
+			fmt.Fprintf(&b, "- %s in the check %s\n", plural(len(notes)-i, "more remark"), checkOf(p))
 			break
 		}
 		b.WriteString("- " + note + "\n")
@@ -95,8 +95,6 @@ func actionWord(c preview.Change) string {
 		return "no change"
 	case c.Action == preview.None:
 		return "left alone"
-	case c.RenamedFrom != "":
-		return "rename"
 	default:
 		return string(c.Action)
 	}

@@ -11,33 +11,26 @@ import (
 // body returns what is said of a group of targets, as blocks of whole Markdown: first
 // what concerns the target, then its objects.
 func (g group) body(d detail) []string {
-	p := g.first()
-	blocks := g.preamble(d)
-	if p.Plan == nil {
-		return blocks
-	}
-	for _, c := range p.Plan.Changes {
-		if noteworthy(p, c) {
-			blocks = append(blocks, objectBlocks(p, c, d)...)
-		}
-	}
-	return blocks
+	return g.blocks(d, func(c preview.Change) []string { return objectBlocks(g.first(), c, d) })
 }
 
 // outline returns the same with the paths of what changes instead of the diffs.
 func (g group) outline(d detail) []string {
+	return g.blocks(d, func(c preview.Change) []string { return []string{paths(g.first(), c, d)} })
+}
+
+func (g group) blocks(d detail, object func(preview.Change) []string) []string {
 	p := g.first()
 	blocks := g.preamble(d)
 	if p.Plan == nil {
 		return blocks
 	}
-	var lines []string
 	for _, c := range p.Plan.Changes {
 		if noteworthy(p, c) {
-			lines = append(lines, paths(p, c, d))
+			blocks = append(blocks, object(c)...)
 		}
 	}
-	return append(blocks, lines...)
+	return append(blocks, g.unchanged()...)
 }
 
 // preamble returns what is said of the target itself: which targets it stands for,
@@ -62,24 +55,36 @@ func (g group) preamble(d detail) []string {
 		notes = append(notes, "⚠️ while rendering: "+sentence(brief(w, 500)))
 	}
 	if left := len(notes) - d.notes; left > 0 {
-		notes = append(notes[:d.notes], plural(left, "more remark")+" left out here")
+		notes = append(notes[:d.notes], plural(left, "more remark")+" in the check "+checkOf(p))
 	}
 	if len(notes) > 0 {
 		blocks = append(blocks, "- "+strings.Join(notes, "\n- ")+"\n")
 	}
-	return append(blocks, unchanged(p)...)
+	return blocks
 }
 
-// members names targets of which the same is said. The first is the one shown.
+// members names, by environment, the targets of which the same is said. The first is
+// the one shown.
 func (g group) members() string {
-	names := make([]string, len(g.parts))
-	for i, p := range g.parts {
-		if i < 100 {
-			names[i] = code(short(p.Target.String(), 80))
+	var environments []render.Environment
+	names := map[render.Environment][]string{}
+	for _, p := range g.parts {
+		e := p.Target.Environment
+		if names[e] == nil {
+			environments = append(environments, e)
 		}
+		names[e] = append(names[e], code(short(orPath(p.Target), 60)))
 	}
-	return fmt.Sprintf("Shown for %s; in the others only the names of the application and the environment differ: %s.\n",
-		names[0], some(names[1:], 99))
+	var b strings.Builder
+	fmt.Fprintf(&b, "Shown for %s. In the others nothing differs but the names of application and environment:\n\n", code(short(g.first().Target.String(), 120)))
+	for i, e := range environments {
+		if i == 10 {
+			fmt.Fprintf(&b, "- %s\n", plural(len(environments)-i, "more environment"))
+			break
+		}
+		fmt.Fprintf(&b, "- %s: %s\n", code(short(string(e), 60)), some(names[e], 20))
+	}
+	return b.String()
 }
 
 // liveNotes says what a plan was compared with, where it was not a live cluster.
@@ -104,22 +109,28 @@ func liveNotes(p Part) []string {
 
 // unchanged says how many objects were compared and found equal, so that silence
 // is never mistaken for it.
-func unchanged(p Part) []string {
-	if p.Plan == nil {
-		return nil
+func (g group) unchanged() []string {
+	p := g.first()
+	t := count(g.parts...)
+	n := t.actions[preview.None]
+	where := ""
+	if len(g.parts) > 1 {
+		where = " in all of them"
 	}
-	n := p.Plan.Counts()[preview.None]
 	switch {
-	case len(p.Plan.Changes) == 0 && p.Plan.Live == preview.LiveCompared:
+	case t.objects == 0 && p.Plan.Live == preview.LiveCompared:
 		return []string{"It has no objects.\n"}
-	case n == len(p.Plan.Changes) && n > 0:
-		return []string{fmt.Sprintf("No change: %s compared.\n", plural(n, "object"))}
+	case n == t.objects && n > 0:
+		return []string{fmt.Sprintf("No change: %s compared%s.\n", plural(n, "object"), where)}
 	case n > 0:
-		return []string{fmt.Sprintf("%s compared and unchanged.\n", plural(n, "further object"))}
+		return []string{fmt.Sprintf("%s compared and unchanged%s.\n", plural(n, "further object"), where)}
 	default:
 		return nil
 	}
 }
+
+// checkOf names, as code, the check that has all that is said of a target.
+func checkOf(p Part) string { return code(short(checkName(p.Target.Environment), 100)) }
 
 func problemNote(p render.Problem) string {
 	note := sentence(brief(p.Message, 1000)) + hint(p.Hint)

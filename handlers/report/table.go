@@ -78,24 +78,38 @@ func rowName(parts []Part) string {
 	case p.Retired:
 		mark = " (retired)"
 	}
+	icon := rowIcon(p)
 	if len(parts) == 1 {
-		return cell(short(p.Target.String(), 120)) + mark
+		return icon + cell(short(p.Target.String(), 120)) + mark
 	}
 	var names []string
 	for _, p := range parts[:min(3, len(parts))] {
-		names = append(names, cell(short(string(orPath(p.Target)), 60)))
+		names = append(names, cell(short(orPath(p.Target), 60)))
 	}
 	for range len(parts) - len(names) {
 		names = append(names, "")
 	}
-	return fmt.Sprintf("%s: **%s**%s %s", cell(short(string(p.Target.Environment), 60)), plural(len(parts), "target"), mark, some(names, 3))
+	return fmt.Sprintf("%s%s: **%s**%s %s", icon, cell(short(string(p.Target.Environment), 60)), plural(len(parts), "target"), mark, some(names, 3))
 }
 
+// orPath names a target within its environment.
 func orPath(t render.Target) string {
 	if t.Application != "" {
 		return string(t.Application)
 	}
 	return t.Path
+}
+
+// rowIcon is what a reader on a narrow screen sees of policy and live state.
+func rowIcon(p Part) string {
+	switch r := rank(p); {
+	case r == 0:
+		return "❌ "
+	case r <= 2:
+		return "⚠️ "
+	default:
+		return ""
+	}
 }
 
 func rowCells(p Part, actions []preview.Action) []string {
@@ -115,10 +129,10 @@ func rowCells(p Part, actions []preview.Action) []string {
 }
 
 func policyCell(p Part, t tally) string {
-	words, icon := levelWords(t)
+	words := levelWords(t)
 	switch {
 	case len(words) > 0:
-		return icon + " " + strings.Join(words, ", ")
+		return strings.Join(words, ", ")
 	case p.Problem != nil:
 		return "not asked"
 	case p.Tested > 0:
@@ -128,27 +142,25 @@ func policyCell(p Part, t tally) string {
 	}
 }
 
-// levelWords counts findings by level and returns the icon of the worst.
-func levelWords(t tally) (words []string, icon string) {
-	for _, level := range []policy.Level{policy.Info, policy.Warn, policy.Deny} {
-		n := t.findings[level]
-		if n == 0 {
-			continue
+// levelWords counts findings by level, worst first.
+func levelWords(t tally) []string {
+	var words []string
+	for _, level := range []policy.Level{policy.Deny, policy.Warn, policy.Info} {
+		switch n := t.findings[level]; {
+		case n == 0:
+		case level == policy.Warn:
+			words = append(words, plural(n, "warning"))
+		default:
+			words = append(words, number(n)+" "+levels[level].word)
 		}
-		icon = levels[level].icon
-		text := number(n) + " " + levels[level].word
-		if level == policy.Warn {
-			text = plural(n, "warning")
-		}
-		words = append([]string{text}, words...)
 	}
-	return words, icon
+	return words
 }
 
 // liveCell says what a target was compared with and whether that was in sync.
 func liveCell(p Part) string {
 	if p.Problem != nil || p.Plan == nil {
-		return "❌ cannot be rendered"
+		return "cannot be rendered"
 	}
 	name := ""
 	if p.Plan.Cluster != "" {
@@ -156,14 +168,14 @@ func liveCell(p Part) string {
 	}
 	switch p.Plan.Live {
 	case preview.LiveUnreachable:
-		return "❌ " + name + "unreachable"
+		return name + "unreachable"
 	case preview.LiveRefused:
-		return "❌ " + name + "no access granted"
+		return name + "no access granted"
 	case preview.LiveOffline:
 		return "not compared"
 	}
 	if n := p.Plan.Drifted(); n > 0 {
-		return fmt.Sprintf("⚠️ %s%s already drifted", name, number(n))
+		return fmt.Sprintf("%s%s already drifted", name, number(n))
 	}
 	return name + "in sync"
 }
@@ -184,11 +196,10 @@ func restRow(rows []row, actions []preview.Action) string {
 		}
 		b.WriteString(" " + n + " |")
 	}
-	words, icon := levelWords(t)
-	fmt.Fprintf(&b, " %s |", strings.TrimSpace(icon+" "+strings.Join(words, ", ")))
+	fmt.Fprintf(&b, " %s |", strings.Join(levelWords(t), ", "))
 	live := ""
 	if t.failed > 0 {
-		live = fmt.Sprintf("❌ %s cannot be rendered", number(t.failed))
+		live = fmt.Sprintf("%s cannot be rendered", number(t.failed))
 	}
 	return b.String() + " " + live + " |\n"
 }

@@ -70,6 +70,8 @@ func (t tally) trouble() []string {
 	if t.failed > 0 {
 		words = append(words, plural(t.failed, "target")+" cannot be rendered")
 	}
+	say(t.live[preview.LiveUnreachable], "%s unreachable")
+	say(t.live[preview.LiveRefused], "%s without access to a cluster")
 	say(t.findings[policy.Deny], "%s denied")
 	say(t.actions[preview.Refused], "%s refused")
 	say(t.actions[preview.Unknown], "%s unknown")

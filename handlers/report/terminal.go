@@ -119,7 +119,7 @@ func (p paint) change(b *strings.Builder, part Part, c preview.Change) {
 	}
 	fmt.Fprintf(b, "  %s %s", p.with(colour, actionWord(c)), p.with(bold, visible(c.ID.String())))
 	if c.RenamedFrom != "" {
-		fmt.Fprintf(b, ", before %s", visible(c.RenamedFrom))
+		fmt.Fprintf(b, ", renamed from %s", visible(c.RenamedFrom))
 	}
 	if c.Origin.File != "" {
 		fmt.Fprintf(b, "  %s", visible(place(c.Origin.File, c.Origin.Line)))
@@ -209,14 +209,9 @@ func textRow(p Part, actions []preview.Action) []string {
 		}
 		cells = append(cells, n)
 	}
-	words, _ := levelWords(t)
-	verdict := strings.Join(words, ", ")
-	if verdict == "" {
-		verdict = policyCell(p, t)
-	}
 	live := "cannot be rendered"
 	if p.Problem == nil && p.Plan != nil {
 		live = strings.TrimSpace(visible(p.Plan.Cluster) + " " + liveText(p))
 	}
-	return append(cells, verdict, live)
+	return append(cells, policyCell(p, t), live)
 }
