@@ -3,7 +3,13 @@
 // opens no connection and reads no clock.
 package policy
 
-import "github.com/slipwayhq/slipway/render"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/slipwayhq/slipway/render"
+)
 
 // A Level says how serious a finding is.
 type Level string
@@ -27,24 +33,28 @@ type Finding struct {
 	Line    int             `json:"line,omitempty"` // 1-based; 0 where unknown
 	Message string          `json:"message"`
 	Hint    string          `json:"hint,omitempty"`
+	// Broken is set where the rule could not be evaluated for the object. The level
+	// is then Deny, and File and Line are those of the rule.
+	Broken bool `json:"broken,omitempty"`
 }
 
-// Settings are what a repository says of its policies, in .slipway.yaml.
-type Settings struct {
-	// Path is the directory of *.rego files (tests *_test.rego), relative to the root.
-	Path string `json:"path,omitempty" jsonschema:"default=policies"`
-	// Profile picks the built-in rules: none or baseline.
-	Profile string `json:"profile,omitempty" jsonschema:"enum=none,enum=baseline,default=baseline"`
-	// Rules sets a level per rule: off, info, warn or deny.
-	Rules map[string]string `json:"rules,omitempty"`
-	// Waivers excuse single objects from a rule, for a reason, until a date.
-	Waivers []Waiver `json:"waivers,omitempty"`
+// order sorts levels worst first.
+var order = map[Level]int{Deny: 0, Warn: 1, Info: 2}
+
+// sortFindings puts the worst first, then orders by file, line, object, rule and
+// message, so that equal findings are always said in the same order.
+func sortFindings(findings []Finding) {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(order[a.Level], order[b.Level]),
+			cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Line, b.Line),
+			a.Object.Compare(b.Object),
+			cmp.Compare(a.Rule, b.Rule),
+			cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Hint, b.Hint),
+		)
+	})
 }
 
-// A Waiver excuses objects from a rule.
-type Waiver struct {
-	Rule    string `json:"rule" jsonschema:"required"`
-	Object  string `json:"object" jsonschema:"required"` // Kind namespace/name; * matches any part
-	Reason  string `json:"reason" jsonschema:"required"`
-	Expires string `json:"expires,omitempty" jsonschema:"format=date"` // YYYY-MM-DD
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
