@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -42,12 +41,28 @@ var (
 
 // Operations returns every call that this package makes.
 func Operations() []Operation {
-	return slices.Clone([]Operation{
+	return []Operation{
 		appsGetAuthenticated, appsCreateInstallationToken, appsCreateFromManifest,
 		pullsGet, pullsList,
 		issuesListComments, issuesGetComment, issuesCreateComment, issuesUpdateComment, issuesDeleteComment,
 		checksListForRef, checksCreate, checksUpdate,
-	})
+	}
+}
+
+// Permissions returns what the App must have been granted, by name, as app.yml
+// declares it: what the calls need, and what is used without one.
+func Permissions() map[string]string {
+	needed := map[string]string{
+		"metadata":     "read", // GitHub requires it of every App
+		"contents":     "read", // Git: fetching the repository
+		"merge_queues": "read", // merge_group events
+	}
+	for _, op := range Operations() {
+		if op.Permission != "" && needed[op.Permission] != "write" {
+			needed[op.Permission] = op.Access
+		}
+	}
+	return needed
 }
 
 type operationKey struct{}

@@ -1,0 +1,425 @@
+package github_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/app/github"
+	standin "github.com/slipwayhq/slipway/fixtures/github"
+	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// post writes a comment with a token, past the adapter.
+func post(w *world, token, path, text string) error {
+	content, err := json.Marshal(map[string]string{"body": text})
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequest(http.MethodPost, w.github.APIURL()+path, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "token "+token)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Transport: w.transport}).Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusCreated {
+		return fmt.Errorf("post: %s", response.Status)
+	}
+	return nil
+}
+
+func TestPull(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	pulls := w.slipway.PullRequests()
+	got, err := pulls.Pull(t.Context(), w.where, w.pull)
+	w.must(err)
+	want := handlers.Pull{
+		Number: w.pull, State: "open", Title: "Second", Author: "alice",
+		Base: handlers.Ref{Branch: "main", Commit: render.Commit(w.repo.Head("main"))},
+		Head: handlers.Ref{Branch: "feature", Commit: w.head},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := pulls.Pull(t.Context(), w.where, 4711); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("no such pull request: %v, want ErrGone", err)
+	}
+}
+
+// A pull request from a fork is one, also once the fork has been deleted; and it
+// is found by its head, which GitHub does not associate with it. The published
+// contract is not checked: it has no null for the repository of a deleted fork.
+func TestPullFromAFork(t *testing.T) {
+	w := newWorld(t, standin.Options{SkipContract: true})
+	w.repo.SetRole("mallory", standin.Read)
+	fork, err := w.repo.Fork("mallory")
+	w.must(err)
+	sha, err := fork.Push("mallory", "theirs", "change", map[string]*string{"a.yaml": standin.Text("a: 9\n")})
+	w.must(err)
+	number, err := w.repo.OpenPull("mallory", "Theirs", "mallory:theirs", "main")
+	w.must(err)
+	pulls := w.slipway.PullRequests()
+	for _, when := range []string{"while the fork is there", "after it is deleted"} {
+		got, err := pulls.Pull(t.Context(), w.where, number)
+		w.must(err)
+		if !got.FromFork || got.Head.Commit != render.Commit(sha) {
+			t.Errorf("%s: from a fork %v, head %s", when, got.FromFork, got.Head.Commit)
+		}
+		at, err := pulls.PullsAt(t.Context(), w.where, render.Commit(sha))
+		w.must(err)
+		if !slices.Equal(at, []int{number}) {
+			t.Errorf("%s: pull requests at its head %v, want %d", when, at, number)
+		}
+		fork.Delete()
+	}
+}
+
+// Several open pull requests may have one head; closed ones are left out.
+func TestPullsAt(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	w.must(onBranch(w, "develop"))
+	second, err := w.repo.OpenPull("alice", "Elsewhere", "feature", "develop")
+	w.must(err)
+	pulls := w.slipway.PullRequests()
+	at, err := pulls.PullsAt(t.Context(), w.where, w.head)
+	w.must(err)
+	if !slices.Equal(at, []int{w.pull, second}) {
+		t.Errorf("pull requests %v, want %d and %d", at, w.pull, second)
+	}
+	w.must(w.repo.Close("alice", second))
+	at, err = pulls.PullsAt(t.Context(), w.where, w.head)
+	w.must(err)
+	if !slices.Equal(at, []int{w.pull}) {
+		t.Errorf("pull requests %v, want %d", at, w.pull)
+	}
+	at, err = pulls.PullsAt(t.Context(), w.where, render.Commit(strings.Repeat("0", 40)))
+	if err != nil || at != nil {
+		t.Errorf("at no commit: %v, %v", at, err)
+	}
+}
+
+func onBranch(w *world, branch string) error {
+	_, err := w.repo.Push("alice", branch, "start", map[string]*string{"b.yaml": standin.Text("b: 1\n")})
+	return err
+}
+
+// plan makes the calls of planning a pull request, in the order of package handlers.
+func (w *world) plan(checks *github.Checks, comments *github.Comments, text string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	pulls := w.slipway.PullRequests()
+	pull, err := pulls.Pull(ctx, w.where, w.pull)
+	w.must(err)
+	w.must(checks.Start(ctx, w.where, pull.Head.Commit))
+	_, err = pulls.PullsAt(ctx, w.where, pull.Head.Commit)
+	w.must(err)
+	w.must(checks.Conclude(ctx, w.where, pull.Head.Commit, []report.Check{
+		check("slipway", report.Success, 2), check("slipway / staging", report.Success, 2), check("slipway / production", report.Failure, 2),
+	}, false))
+	w.must(comments.Publish(ctx, w.where, w.pull, body(text)))
+}
+
+// The budget: at most 12 calls for the first plan of a pull request with two
+// environments, minting included; 6 for one that changes nothing, none of them a
+// write, and those that only look cost nothing of the rate limit.
+func TestCallBudget(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	checks, comments := w.slipway.Checks(), w.slipway.Comments()
+	w.plan(checks, comments, "one")
+	first, _ := w.operations()
+	w.plan(checks, comments, "one")
+	w.operations()
+	w.plan(checks, comments, "one")
+	var unconditional int
+	for _, call := range w.github.Calls() {
+		if !call.Conditional {
+			unconditional++
+		}
+	}
+	repeated, writes := w.operations()
+	t.Logf("first plan: %d calls, repeated: %d calls, %d of them not free", len(first), len(repeated), unconditional)
+	if len(first) > 12 {
+		t.Errorf("the first plan makes %d calls, want at most 12: %q", len(first), first)
+	}
+	if len(repeated) > 6 || writes != 0 {
+		t.Errorf("a repeated plan makes %d calls with %d writes, want at most 6 and none: %q", len(repeated), writes, repeated)
+	}
+	if unconditional != 0 {
+		t.Errorf("%d calls of a repeated plan cost something of the rate limit", unconditional)
+	}
+}
+
+// drivers make each call, one by one.
+var drivers = map[string]func(context.Context, *world, *github.App) error{
+	"apps/get-authenticated": func(ctx context.Context, _ *world, a *github.App) error { _, err := a.Slug(ctx); return err },
+	"apps/create-installation-access-token": func(ctx context.Context, w *world, a *github.App) error {
+		_, err := a.Token(ctx, w.where.Installation)
+		return err
+	},
+	"apps/create-from-manifest": func(ctx context.Context, w *world, _ *github.App) error {
+		_, err := github.Convert(ctx, github.Settings{API: w.github.APIURL(), Transport: w.transport}, w.app.ManifestCode())
+		return err
+	},
+	"pulls/get": func(ctx context.Context, w *world, a *github.App) error {
+		_, err := a.PullRequests().Pull(ctx, w.where, w.pull)
+		return err
+	},
+	"pulls/list": func(ctx context.Context, w *world, a *github.App) error {
+		_, err := a.PullRequests().PullsAt(ctx, w.where, w.head)
+		return err
+	},
+	list: func(ctx context.Context, w *world, a *github.App) error { return publish(ctx, w, a.Comments()) },
+	create: func(ctx context.Context, w *world, a *github.App) error {
+		return publish(ctx, w, a.Comments())
+	},
+	get: func(ctx context.Context, w *world, a *github.App) error {
+		comments := a.Comments()
+		return errors.Join(publish(ctx, w, comments), publish(ctx, w, comments))
+	},
+	update: func(ctx context.Context, w *world, a *github.App) error {
+		err := publish(ctx, w, a.Comments())
+		for _, comment := range w.repo.Comments(w.pull) {
+			w.must(w.repo.EditComment("alice", comment.ID, body("other")))
+		}
+		return errors.Join(err, publish(ctx, w, a.Comments()))
+	},
+	remove: func(ctx context.Context, w *world, a *github.App) error {
+		err := publish(ctx, w, a.Comments())
+		if token, mintErr := a.Token(ctx, w.where.Installation); mintErr == nil {
+			_ = post(w, token, fmt.Sprintf("repos/octo/shop/issues/%d/comments", w.pull), body("again"))
+		}
+		return errors.Join(err, publish(ctx, w, a.Comments()))
+	},
+	listRuns: func(ctx context.Context, w *world, a *github.App) error {
+		return a.Checks().Start(ctx, w.where, w.head)
+	},
+	createRun: func(ctx context.Context, w *world, a *github.App) error {
+		return a.Checks().Start(ctx, w.where, w.head)
+	},
+	updateRun: func(ctx context.Context, w *world, a *github.App) error {
+		return errors.Join(a.Checks().Start(ctx, w.where, w.head),
+			a.Checks().Conclude(ctx, w.where, w.head, []report.Check{check("slipway", report.Success, 0)}, false))
+	},
+}
+
+func publish(ctx context.Context, w *world, comments *github.Comments) error {
+	return comments.Publish(ctx, w.where, w.pull, body("one"))
+}
+
+// app.yml declares what the code uses, no more and no less; with exactly that,
+// every call works.
+func TestManifestDeclaresWhatIsUsed(t *testing.T) {
+	m := readManifest(t)
+	if diff := cmp.Diff(github.Permissions(), m.Permissions); diff != "" {
+		t.Errorf("permissions: code against app.yml (-code +app.yml):\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(github.Events())), slices.Sorted(slices.Values(m.Events))); diff != "" {
+		t.Errorf("events: code against app.yml (-code +app.yml):\n%s", diff)
+	}
+	for _, op := range github.Operations() {
+		drive := drivers[op.ID]
+		if drive == nil {
+			t.Errorf("%s has no driver", op.ID)
+			continue
+		}
+		w := newWorld(t, standin.Options{})
+		if err := drive(t.Context(), w, w.slipway); err != nil {
+			t.Errorf("%s with the permissions of app.yml: %v", op.ID, err)
+		}
+		if all, _ := w.operations(); !slices.Contains(all, op.ID) {
+			t.Errorf("its driver never calls %s: %q", op.ID, all)
+		}
+	}
+}
+
+// Each permission of a call is needed: with one level less, the call is forbidden.
+func TestManifestDeclaresNoMoreThanNeeded(t *testing.T) {
+	less := map[string]string{"write": "read", "read": ""}
+	for _, op := range github.Operations() {
+		if op.Permission == "" {
+			continue
+		}
+		permissions := maps.Clone(readManifest(t).Permissions)
+		permissions[op.Permission] = less[op.Access]
+		if permissions[op.Permission] == "" {
+			delete(permissions, op.Permission)
+		}
+		w := newWorldWith(t, standin.Options{}, permissions)
+		if err := drivers[op.ID](t.Context(), w, w.slipway); !errors.Is(err, github.ErrForbidden) {
+			t.Errorf("%s with %s: %q: %v, want ErrForbidden", op.ID, op.Permission, permissions[op.Permission], err)
+		}
+	}
+}
+
+// Git is served to an installation's token and to nobody else.
+func TestCloneWithToken(t *testing.T) {
+	w := newWorld(t, standin.Options{LongTokens: true})
+	token, err := w.slipway.Token(t.Context(), w.where.Installation)
+	w.must(err)
+	for header, want := range map[string]bool{"x-access-token:" + token: true, "x-access-token:wrong": false} {
+		user, password, _ := strings.Cut(header, ":")
+		r, err := http.NewRequest(http.MethodGet, w.slipway.CloneURL(w.where)+"/info/refs?service=git-upload-pack", nil)
+		w.must(err)
+		r.SetBasicAuth(user, password)
+		response, err := (&http.Client{Transport: w.transport}).Do(r)
+		w.must(err)
+		response.Body.Close()
+		if got := response.StatusCode == http.StatusOK; got != want {
+			t.Errorf("answered %s", response.Status)
+		}
+	}
+}
+
+// F2: a token that GitHub forgets between two calls costs one mint.
+func TestTokenExpires(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	pulls := w.slipway.PullRequests()
+	for range 2 {
+		_, err := pulls.Pull(t.Context(), w.where, w.pull)
+		w.must(err)
+		w.github.ExpireTokens()
+	}
+	all, _ := w.operations()
+	mints := 0
+	for _, operation := range all {
+		if operation == "apps/create-installation-access-token" {
+			mints++
+		}
+	}
+	if mints != 2 {
+		t.Errorf("minted %d tokens, want 2: %q", mints, all)
+	}
+}
+
+// F1: limits are told apart from refusals, with the time to come back.
+func TestRateLimits(t *testing.T) {
+	for name, fault := range map[string]standin.Fault{
+		"secondary, 403, with a time":    standin.SecondaryLimit("pulls/get", 403, 1, 17*time.Second),
+		"secondary, 429, with a time":    standin.SecondaryLimit("pulls/get", 429, 1, 17*time.Second),
+		"secondary, 429, without a time": standin.SecondaryLimit("pulls/get", 429, 1, 0),
+		"primary":                        standin.PrimaryLimit("pulls/get", 1),
+	} {
+		w := newWorld(t, standin.Options{})
+		w.github.Fail(fault)
+		_, err := w.slipway.PullRequests().Pull(t.Context(), w.where, w.pull)
+		var e *github.Error
+		if !errors.Is(err, github.ErrRateLimited) || !errors.As(err, &e) || !e.NotBefore().After(time.Now()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A suspended or removed installation is said to be so.
+func TestInstallationEnds(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	w.install.Suspend()
+	if _, err := w.slipway.PullRequests().Pull(t.Context(), w.where, w.pull); !errors.Is(err, github.ErrForbidden) {
+		t.Errorf("suspended: %v, want ErrForbidden", err)
+	}
+	w.install.Unsuspend()
+	w.install.Uninstall()
+	w.restart()
+	if _, err := w.slipway.PullRequests().Pull(t.Context(), w.where, w.pull); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("uninstalled: %v, want ErrGone", err)
+	}
+}
+
+// E1: whatever fails, no token and no key is in the text of an error or in a log.
+func TestErrorsHoldNoSecret(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		w := newWorld(t, standin.Options{LongTokens: long})
+		var texts []string
+		for _, fault := range []standin.Fault{
+			standin.ServerError("*", 500, 1), {Operation: "*", Drop: true},
+			{Operation: "*", Status: 403, Message: "no"}, {Operation: "*", Status: 401, Message: "no", Count: 4},
+		} {
+			for _, op := range []string{"pulls/get", create, createRun, "apps/create-installation-access-token"} {
+				w.restart()
+				fault.Operation = op
+				w.github.Fail(fault)
+				texts = append(texts, fmt.Sprintf("%v %+v", drivers[op](t.Context(), w, w.slipway), fault))
+				w.github.Heal()
+			}
+		}
+		for _, secret := range w.github.Secrets() {
+			if strings.Contains(strings.Join(texts, "\n"), secret) {
+				t.Error("an error holds a secret of GitHub's")
+			}
+		}
+	}
+}
+
+func TestConvert(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	settings := github.Settings{API: w.github.APIURL(), Transport: w.transport}
+	code := w.app.ManifestCode()
+	got, err := github.Convert(t.Context(), settings, code)
+	w.must(err)
+	if got.AppID != w.app.ID || got.PrivateKey != string(w.app.Key) || got.WebhookSecret != "hush" || got.Page == "" {
+		t.Errorf("credentials of app %d, want all of %d", got.AppID, w.app.ID)
+	}
+	if _, err := github.Convert(t.Context(), settings, code); err == nil || strings.Contains(err.Error(), code) {
+		t.Errorf("a code used twice: %v", err)
+	}
+}
+
+// GitHub's own deliveries, signed and in their full shape, become events.
+func TestDeliveriesArrive(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	var mu sync.Mutex
+	var got []handlers.Event
+	hook, err := w.slipway.Webhook(func(_ context.Context, _ string, event handlers.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, event)
+		return nil
+	}, quiet())
+	w.must(err)
+	server := httptest.NewServer(hook)
+	t.Cleanup(server.Close)
+	w.app.SetWebhook(server.URL + "/webhook")
+
+	head := w.push("feature", "a: 5\n")
+	w.must(w.github.WaitIdle(t.Context()))
+	w.head = head
+	w.must(w.slipway.Checks().Conclude(t.Context(), w.where, head, []report.Check{check("slipway", report.Success, 0)}, false))
+	w.must(w.repo.RerequestCheck("alice", string(head), "slipway"))
+	w.must(w.github.WaitIdle(t.Context()))
+	w.must(w.repo.RerequestSuite("alice", string(head), "slipway"))
+	w.must(w.github.WaitIdle(t.Context()))
+
+	rerun := handlers.RerunEvent{Repository: w.where, Head: head, HeadBranch: "feature"}
+	want := []handlers.Event{
+		handlers.PullRequestEvent{Action: "synchronize", Repository: w.where, Number: w.pull},
+		rerun, rerun,
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	for _, d := range w.github.Deliveries() {
+		if d.Status != http.StatusAccepted && d.Status != 502 { // 502 before there was a webhook
+			t.Errorf("%s.%s answered %d", d.Event, d.Action, d.Status)
+		}
+	}
+}
