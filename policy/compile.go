@@ -36,6 +36,7 @@ type rule struct {
 	name   string // package.rule
 	level  Level
 	result ast.Ref // data.package.rule
+	set    bool    // it is a set, hence always defined
 	file   string
 	line   int
 	// exceptions is the package's exception rule, nil where it has none; exempt is
@@ -216,7 +217,7 @@ func findRules(modules map[string]*ast.Module) ([]rule, []render.Problem) {
 			full := pkg + "." + name
 			if _, known := found[full]; !known {
 				found[full] = rule{
-					name: full, level: level, result: module.Package.Path.Append(ast.StringTerm(name)),
+					name: full, level: level, set: head.Key != nil, result: module.Package.Path.Append(ast.StringTerm(name)),
 					file: file, line: definition.Loc().Row, exempt: prefix.ReplaceAllString(name, ""),
 				}
 			}

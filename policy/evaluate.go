@@ -59,19 +59,24 @@ func (p *Policies) prepared(ctx context.Context, ask *ast.Term) (rego.PreparedEv
 	).PrepareForEval(ctx)
 }
 
-// ask is [[value of the rule, when defined], [exempt, when excepted]].
+// ask is [values, excepted]. Values are the rule's own set or, of any other rule,
+// a list of its one value, empty where the rule is undefined. Excepted is a list
+// that is not empty where an exception names the rule.
 func (r rule) ask() *ast.Term {
-	wrap := func(body ast.Body) *ast.Term { return ast.ArrayComprehensionTerm(ast.VarTerm("x"), body) }
-	results := wrap(ast.NewBody(ast.Equality.Expr(ast.VarTerm("x"), ast.NewTerm(r.result))))
+	list := func(body ast.Body) *ast.Term { return ast.ArrayComprehensionTerm(ast.VarTerm("x"), body) }
+	values := ast.NewTerm(r.result)
+	if !r.set {
+		values = list(ast.NewBody(ast.Equality.Expr(ast.VarTerm("x"), ast.NewTerm(r.result))))
+	}
 	excepted := ast.ArrayTerm()
 	if r.exceptions != nil { // exception[_][_] == exempt
 		named := r.exceptions.Append(ast.VarTerm("$a")).Append(ast.VarTerm("$b"))
-		excepted = wrap(ast.NewBody(
+		excepted = list(ast.NewBody(
 			ast.Equality.Expr(ast.StringTerm(r.exempt), ast.NewTerm(named)),
 			ast.Equality.Expr(ast.VarTerm("x"), ast.BooleanTerm(true)),
 		))
 	}
-	return ast.ArrayTerm(results, excepted)
+	return ast.ArrayTerm(values, excepted)
 }
 
 // Evaluate asks every rule about every object, masked, and returns the findings,

@@ -16,6 +16,10 @@ func (e *evaluation) collect(rule rule, answer any) {
 		return
 	}
 	values, _ := pair[0].([]any)
+	if rule.set {
+		e.many(rule, values)
+		return
+	}
 	for _, value := range values { // one where the rule is defined, else none
 		if set, many := value.([]any); many {
 			e.many(rule, set)

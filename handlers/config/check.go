@@ -86,25 +86,17 @@ func (c checker) layout(at pointer, layout string, again bool) {
 	if !c.inTree(at, layout, example) {
 		return
 	}
+	_, problem := render.ParseLayout(path.Clean(layout))
+	if problem == nil {
+		return
+	}
 	for _, expansion := range expansions.FindAllString(layout, -1) {
-		if expansion != "{environment}" && expansion != "{application}" {
-			hint := example
-			if near := nearest(strings.Trim(expansion, "{}"), []string{"environment", "application"}); near != "" {
-				hint = fmt.Sprintf("did you mean {%s}?", near)
-			}
-			c.add(at, hint, "is %q, in which %s stands for nothing", layout, expansion)
-			return
+		placeholder := strings.Trim(expansion, "{}")
+		if near := nearest(placeholder, []string{"environment", "application"}); near != "" && near != placeholder {
+			problem.Hint = fmt.Sprintf("did you mean {%s}?", near)
 		}
 	}
-	if strings.Count(layout, "{environment}") != 1 {
-		c.add(at, example, "is %q, which must have {environment} once", layout)
-	}
-	if strings.Count(layout, "{application}") > 1 {
-		c.add(at, example, "is %q, which must have {application} at most once", layout)
-	}
-	if rest := expansions.ReplaceAllString(layout, ""); strings.ContainsAny(rest, "{}*") {
-		c.add(at, example, "is %q, in which a brace or star has no meaning", layout)
-	}
+	c.problems.add(c.document.lines[at], problem.Message, problem.Hint)
 }
 
 // inTree checks that a path is relative to the root and stays below it.

@@ -27,8 +27,11 @@ func (v violations) walk(violation *check.ValidationError) {
 			v.unknownKey(at, key, violation.SchemaURL)
 		}
 	case *kind.PropertyNames:
-		v.invalid[at.child(found.Property)] = true
-		v.problems.add(v.line(at.child(found.Property)), fmt.Sprintf("%q is not an environment's name", found.Property),
+		// Environments are all whose keys have a pattern. The library's own
+		// location shares memory with those of later errors.
+		child := pointer("\nenvironments").child(found.Property)
+		v.invalid[child] = true
+		v.problems.add(v.line(child), fmt.Sprintf("%q is not an environment's name", found.Property),
 			"use at most 63 letters, digits, dots, dashes and underscores, starting and ending with a letter or digit")
 	case *kind.Required:
 		for _, key := range found.Missing {
