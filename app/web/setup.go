@@ -63,11 +63,11 @@ type Setup struct {
 	done     bool
 }
 
-// The files that set-up writes.
+// The files that set-up writes, in its directory.
 const (
-	fileAppID  = "app-id"
-	fileKey    = "private-key.pem"
-	fileSecret = "webhook-secret"
+	AppIDFile         = "app-id"
+	PrivateKeyFile    = "private-key.pem"
+	WebhookSecretFile = "webhook-secret"
 )
 
 // Start makes the token and returns the address to open, token included: print
@@ -79,7 +79,7 @@ func (s *Setup) Start() (address string, err error) {
 	if s.WebhookPath == "" {
 		s.WebhookPath = "/webhook"
 	}
-	for _, name := range []string{fileAppID, fileKey, fileSecret} {
+	for _, name := range []string{AppIDFile, PrivateKeyFile, WebhookSecretFile} {
 		if _, err := os.Lstat(filepath.Join(s.Directory, name)); !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("set up: %s exists already; move it away to register another App", filepath.Join(s.Directory, name))
 		}
@@ -197,7 +197,7 @@ func (s *Setup) finish(w http.ResponseWriter, r *http.Request) {
 	s.Log.InfoContext(r.Context(), "set-up is done", "app", credentials.AppID, "directory", s.Directory)
 	show(w, http.StatusOK, "done.html", map[string]any{
 		"AppID": credentials.AppID, "Page": credentials.Page, "Directory": s.Directory,
-		"Key": fileKey, "Secret": fileSecret, "ID": fileAppID,
+		"Key": PrivateKeyFile, "Secret": WebhookSecretFile, "ID": AppIDFile,
 	})
 }
 
@@ -210,7 +210,7 @@ func (s *Setup) write(c Credentials) error {
 		return fmt.Errorf("make %s: %w", s.Directory, err)
 	}
 	for _, file := range []struct{ name, content string }{
-		{fileKey, c.PrivateKey}, {fileSecret, c.WebhookSecret + "\n"}, {fileAppID, fmt.Sprintln(c.AppID)},
+		{PrivateKeyFile, c.PrivateKey}, {WebhookSecretFile, c.WebhookSecret + "\n"}, {AppIDFile, fmt.Sprintln(c.AppID)},
 	} {
 		if err := create(filepath.Join(s.Directory, file.name), file.content); err != nil {
 			return err
