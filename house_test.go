@@ -53,7 +53,7 @@ func packages(t *testing.T) []listed {
 // below it, and these. A name with a trailing slash allows all below it.
 var arrows = map[string][]string{
 	"":                 {},
-	"cmd/slipway":      {"app", "handlers/report", "handlers/config", ""},
+	"cmd/slipway":      {"app", "app/", "handlers/report", "handlers/config", "policy"},
 	"app":              {"app/", "handlers", "handlers/", "policy", "preview", "render", "render/", "deploy", ""},
 	"app/github":       {"handlers", "handlers/", "render", ""},
 	"app/queue":        {"handlers"},

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipwayhq/slipway/app/clusters"
+	"github.com/slipwayhq/slipway/app/web"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -56,6 +57,7 @@ type GitHub struct {
 // Server says where to listen.
 type Server struct {
 	Address         string `json:"address,omitempty"`         // of the webhook; :8080 where empty
+	PublicURL       string `json:"publicURL,omitempty"`       // where GitHub reaches Address; for set-up
 	InternalAddress string `json:"internalAddress,omitempty"` // of metrics, health and status; 127.0.0.1:9090 where empty
 	// InternalTokenFile holds the bearer token of the internal listener; needed
 	// where that is not on loopback.
@@ -71,6 +73,9 @@ type Limits struct {
 	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 32 where zero
 }
 
+// setupDirectory is where set-up writes, in the data directory.
+const setupDirectory = "app"
+
 // The environment variables that override the file.
 const (
 	envAppID         = "SLIPWAY_GITHUB_APP_ID"
@@ -82,6 +87,38 @@ const (
 // LoadConfig reads the operator's file (none where the path is empty) and the
 // environment. The error joins everything that is wrong.
 func LoadConfig(file string, environ func(string) string) (Config, error) {
+	c, err := readConfig(file)
+	if err != nil {
+		return c, err
+	}
+	problems := c.environment(environ)
+	problems = append(problems, c.registered()...)
+	problems = append(problems, c.secrets()...)
+	if c.GitHub.AppID <= 0 {
+		problems = append(problems, fmt.Errorf("github.appID is not set: give the App's number, or %s in the environment, or register an App with slipway serve --setup", envAppID))
+	}
+	return c, c.check(file, problems)
+}
+
+// LoadSetupConfig reads the operator's file for registering the App, which has no
+// number and no secrets yet.
+func LoadSetupConfig(file string) (Config, error) {
+	c, err := readConfig(file)
+	if err != nil {
+		return c, err
+	}
+	var problems []error
+	if c.Server.PublicURL == "" {
+		problems = append(problems, errors.New("server.publicURL is not set: give the address at which GitHub and you reach this service, e.g. https://slipway.example.com"))
+	}
+	if c.Data == "" {
+		problems = append(problems, errors.New("data is not set: give a directory, where the App's credentials are kept"))
+	}
+	return c, c.check(file, problems)
+}
+
+// readConfig reads the file and fills in the defaults.
+func readConfig(file string) (Config, error) {
 	var c Config
 	if file != "" {
 		content, err := os.ReadFile(file)
@@ -92,14 +129,17 @@ func LoadConfig(file string, environ func(string) string) (Config, error) {
 			return c, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	problems := c.environment(environ)
 	c.defaults()
-	problems = append(problems, c.secrets()...)
+	return c, nil
+}
+
+// check joins the problems with what is wrong in any configuration.
+func (c *Config) check(file string, problems []error) error {
 	problems = append(problems, c.validate()...)
 	for i, problem := range problems {
 		problems[i] = fmt.Errorf("%s: %w", cmp.Or(file, "configuration"), problem)
 	}
-	return c, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 func (c *Config) environment(environ func(string) string) (problems []error) {
@@ -139,6 +179,25 @@ func (c *Config) defaults() {
 	}
 }
 
+// registered takes over what set-up wrote into the data directory, where nothing
+// else is said.
+func (c *Config) registered() []error {
+	if c.Data == "" || c.GitHub.AppID != 0 {
+		return nil
+	}
+	dir := filepath.Join(c.Data, setupDirectory)
+	id, err := os.ReadFile(filepath.Join(dir, web.AppIDFile))
+	if err != nil {
+		return nil // there was no set-up; what is missing is said below
+	}
+	if c.GitHub.AppID, err = strconv.ParseInt(strings.TrimSpace(string(id)), 10, 64); err != nil {
+		return []error{fmt.Errorf("%s: %w", filepath.Join(dir, web.AppIDFile), err)}
+	}
+	c.GitHub.PrivateKeyFile = cmp.Or(c.GitHub.PrivateKeyFile, filepath.Join(dir, web.PrivateKeyFile))
+	c.GitHub.WebhookSecretFile = cmp.Or(c.GitHub.WebhookSecretFile, filepath.Join(dir, web.WebhookSecretFile))
+	return nil
+}
+
 // secrets reads the files that hold secrets, unless the environment gave them.
 func (c *Config) secrets() (problems []error) {
 	read := func(into *[]byte, file, field, variable string, required bool) {
@@ -170,9 +229,6 @@ func (c *Config) secrets() (problems []error) {
 }
 
 func (c *Config) validate() (problems []error) {
-	if c.GitHub.AppID <= 0 {
-		problems = append(problems, fmt.Errorf("github.appID is not set: give the App's number, or %s in the environment", envAppID))
-	}
 	for field, value := range map[string]string{"github.url": c.GitHub.URL, "github.apiURL": c.GitHub.APIURL} {
 		u, err := url.Parse(value)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {

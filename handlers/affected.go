@@ -14,6 +14,9 @@ type pair struct {
 	target render.Target
 	base   *render.Rendered // nil where the target is new
 	head   *render.Rendered // nil where the target is gone
+	// created is set where the base has no such target; base is nil, too, where
+	// the base does not render.
+	created bool
 }
 
 // problem returns why the target cannot be planned: what the head makes of it. A
@@ -47,16 +50,13 @@ func (s selection) claims(path string) bool {
 
 // restrict keeps the named targets. A name that no affected target has is a problem.
 func (s *selection) restrict(only []string) *render.Problem {
-	known := make([]string, len(s.pairs))
+	known := make([]render.Target, len(s.pairs))
 	for i, pair := range s.pairs {
-		known[i] = pair.target.String()
+		known[i] = pair.target
 	}
 	for _, name := range only {
-		if !slices.Contains(known, name) {
-			return &render.Problem{
-				Message: fmt.Sprintf("target %s is not affected by this change, or there is no such target", name),
-				Hint:    "affected are: " + strings.Join(known, ", "),
-			}
+		if !slices.ContainsFunc(known, func(t render.Target) bool { return t.String() == name }) {
+			return unknownTarget(name, known)
 		}
 	}
 	s.pairs = slices.DeleteFunc(s.pairs, func(p pair) bool { return !slices.Contains(only, p.target.String()) })
@@ -116,6 +116,7 @@ func (s *selection) add(p pair) {
 			s.reads = append(s.reads, side.Reads)
 		}
 	}
+	p.created = p.base == nil
 	if p.base != nil && p.base.Problem != nil && p.head != nil {
 		p.base = nil
 	}
@@ -135,4 +136,20 @@ func targets(layouts []render.Layout, order []render.Environment, tree render.Tr
 		}
 	}
 	return all
+}
+
+// unknownTarget says which targets there are, the first of them.
+func unknownTarget(name string, known []render.Target) *render.Problem {
+	names := make([]string, 0, 10)
+	for _, target := range known[:min(len(known), 10)] {
+		names = append(names, target.String())
+	}
+	hint := "there is none"
+	if len(names) > 0 {
+		hint = "there are " + strings.Join(names, ", ")
+	}
+	if len(known) > len(names) {
+		hint += fmt.Sprintf(" and %d more", len(known)-len(names))
+	}
+	return &render.Problem{Message: fmt.Sprintf("no target here is called %s", name), Hint: hint}
 }

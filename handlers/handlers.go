@@ -82,9 +82,9 @@ type Checks interface {
 
 // Trees reads repositories' Git objects.
 type Trees interface {
-	// Open makes the refs and commits available, fetching what is missing. A
-	// pull request's head is the ref refs/pull/<number>/head of its base
-	// repository, wherever the branch lives. ErrGone when one does not exist.
+	// Open makes the refs and commits available, fetching what is missing. The
+	// head of a pull request from a fork is a commit of the base repository, too.
+	// ErrGone when one does not exist.
 	Open(ctx context.Context, repo Repository, refs []string, commits []render.Commit) (Repo, error)
 }
 

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
@@ -21,7 +22,7 @@ type judge struct {
 	config.Config
 	Layouts  []render.Layout
 	Policies *policy.Policies // nil where the repository has none
-	today    string
+	today    time.Time
 }
 
 // judge reads the configuration and policies from base. It returns nil where they
@@ -38,7 +39,7 @@ func (p *Planner) judge(ctx context.Context, repo Repository, base, head render.
 	if len(problems) > 0 {
 		return nil, nil
 	}
-	j := &judge{Config: settings, today: p.Today()}
+	j := &judge{Config: settings, today: p.Now()}
 	if j.Layouts, err = j.layouts(base, head, r); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,9 @@ func (p *Planner) judge(ctx context.Context, repo Repository, base, head render.
 	}
 	r.Problems = append(r.Problems, problems...)
 	j.Policies = compiled
+	if compiled != nil {
+		r.Problems = append(r.Problems, j.Config.Policies.Mistakes(r.Configuration, compiled.Rules())...)
+	}
 	return j, p.checkPolicies(ctx, j, head, changed, r)
 }
 
@@ -159,12 +163,12 @@ func (j *judge) policyDirectory() string {
 }
 
 func (j *judge) policyFile(name string) bool {
-	return below(name, j.policyDirectory()) && policy.IsPolicyFile(name)
+	return below(name, j.policyDirectory()) && policy.IsFile(name)
 }
 
 // policies compiles the policies of a tree; nil when it has none.
 func (p *Planner) policies(ctx context.Context, j *judge, tree render.Tree) (*policy.Policies, []render.Problem, error) {
-	files, err := readBelow(ctx, tree, j.policyDirectory(), policy.IsPolicyFile)
+	files, err := readBelow(ctx, tree, j.policyDirectory(), policy.IsFile)
 	if err != nil || len(files) == 0 {
 		return nil, nil, err
 	}
@@ -184,11 +188,15 @@ func (p *Planner) checkPolicies(ctx context.Context, j *judge, head render.Tree,
 }
 
 // findings asks the policies about every object of a rendered.
-func (j *judge) findings(ctx context.Context, rendered *render.Rendered, locate func(render.Object, string) (string, int)) ([]policy.Finding, error) {
+func (j *judge) findings(ctx context.Context, rendered *render.Rendered, locate policy.Locate) ([]policy.Finding, error) {
 	if j.Policies == nil {
 		return nil, nil
 	}
-	return j.Policies.Evaluate(ctx, rendered.Objects, policy.Options{Settings: j.Config.Policies, Today: j.today, Locate: locate})
+	found, err := j.Policies.Evaluate(ctx, rendered.Objects, locate)
+	if err != nil {
+		return nil, err
+	}
+	return j.Config.Policies.Apply(found, j.today), nil
 }
 
 // readFile returns a file's content; nil where there is none.

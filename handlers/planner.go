@@ -3,9 +3,9 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
@@ -18,7 +18,8 @@ import (
 type Comparison struct {
 	Repository Repository
 	Pull       int
-	BaseRef    string
+	BaseRef    string // the base branch's name
+	HeadRef    string // the head branch's name; may be empty
 	Base, Head render.Commit
 	// Merged says that the head is the merge result already (a merge group);
 	// otherwise Git merges head into base.
@@ -35,12 +36,16 @@ type Planner struct {
 	Renderers Renderers
 	Policies  *policy.Cache
 	Clusters  Clusters
+	// Granting says that clusters answer by grant, so that an environment has to
+	// select what it wants; a terminal's cluster is chosen by flags.
+	Granting bool
 	// Defaults returns the organisation-wide configuration's file, for a
 	// repository that has none of its own; nil content when there is none. May be nil.
 	Defaults func(ctx context.Context, repo Repository) (file string, content []byte, err error)
-	// Today is the date that waivers expire against, YYYY-MM-DD.
-	Today func() string
-	Log   *slog.Logger
+	// Progress is told what long work is doing. May be nil.
+	Progress func(stage string)
+	// Now is the clock that waivers expire by.
+	Now func() time.Time
 }
 
 // Renderers keeps an engine, with its cache, per repository and set of sensitive fields.
@@ -52,7 +57,7 @@ type Renderers interface {
 // error means that the work should run again.
 func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.Report, error) {
 	r := report.Report{
-		Repository: c.Repository.String(), Pull: c.Pull, Base: c.Base, Head: c.Head, BaseRef: c.BaseRef,
+		Repository: c.Repository.String(), Pull: c.Pull, Base: c.Base, Head: c.Head, BaseRef: c.BaseRef, HeadRef: c.HeadRef,
 		Outsider: !c.Trusted,
 	}
 	base, head, err := p.sides(ctx, repo, c, &r)
@@ -68,6 +73,7 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 		return r, err
 	}
 	engine := p.Renderers.Engine(c.Repository, judge.Sensitive)
+	p.say("rendering")
 	chosen, err := affected(ctx, engine, judge.Layouts, judge.order(), base, head)
 	if err != nil {
 		return r, err
@@ -79,8 +85,15 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 			r.Problems = append(r.Problems, *err)
 		}
 	}
+	p.say(fmt.Sprintf("planning %d of %d targets", len(chosen.pairs), chosen.total))
 	r.Parts, err = p.parts(ctx, c, judge, engine, head, chosen.pairs)
 	return r, err
+}
+
+func (p *Planner) say(stage string) {
+	if p.Progress != nil {
+		p.Progress(stage)
+	}
 }
 
 // sides returns both trees; the head's is nil when there is a conflict.
@@ -113,7 +126,7 @@ func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, engine 
 	}
 	parts := make([]report.Part, len(pairs))
 	for i, pair := range pairs {
-		part := report.Part{Target: pair.target, Plan: plans[i]}
+		part := report.Part{Target: pair.target, Plan: plans[i], New: pair.created, Retired: pair.head == nil}
 		if problem := pair.problem(); problem != nil {
 			part.Problem = problem
 		}
@@ -173,8 +186,11 @@ func (p *Planner) plans(ctx context.Context, c Comparison, judge *judge, pairs [
 	return plans, ctx.Err()
 }
 
+// cluster returns the live cluster to ask, nil where base and head are compared
+// alone: where nobody may ask, or the environment selects neither a cluster nor a
+// service account.
 func (p *Planner) cluster(ctx context.Context, c Comparison, name render.Environment, settings config.Environment) (*preview.Cluster, *render.Problem) {
-	if !c.Trusted || p.Clusters == nil {
+	if !c.Trusted || p.Clusters == nil || p.Granting && settings.Cluster == "" && settings.ServiceAccount == "" {
 		return nil, nil
 	}
 	return p.Clusters.Cluster(ctx, c.Repository, Selection{
@@ -193,4 +209,38 @@ func unclaimed(changed []string, chosen selection, judge *judge) []string {
 // below reports whether path is dir or lies below it.
 func below(path, dir string) bool {
 	return dir == "." || path == dir || strings.HasPrefix(path, dir+"/")
+}
+
+// Render renders targets of one tree: the one named, or a directory, or all where
+// both are empty. It is what a terminal asks for.
+func (p *Planner) Render(ctx context.Context, repo Repository, tree render.Tree, target, dir string) ([]*render.Rendered, error) {
+	var r report.Report
+	settings, problems, err := p.settings(ctx, repo, tree, &r)
+	if err != nil {
+		return nil, err
+	}
+	engine := p.Renderers.Engine(repo, settings.Sensitive)
+	if dir != "" { // needs no configuration, so that a broken one is no hindrance
+		rendered, err := engine.Path(ctx, tree, dir)
+		return []*render.Rendered{rendered}, err
+	}
+	if len(problems) > 0 {
+		return nil, &problems[0]
+	}
+	j := &judge{Config: settings}
+	if j.Layouts, err = j.layouts(tree, tree, &r); err != nil {
+		return nil, err
+	}
+	all := targets(j.Layouts, j.order(), tree)
+	if target != "" {
+		i := slices.IndexFunc(all, func(t render.Target) bool { return t.String() == target })
+		if i < 0 {
+			return nil, unknownTarget(target, all)
+		}
+		all = all[i : i+1]
+	}
+	if len(all) == 0 {
+		return nil, &render.Problem{Message: "no targets were found", Hint: "say where they are with layout in " + config.File + ", or give a directory with --path"}
+	}
+	return engine.RenderAll(ctx, tree, all)
 }

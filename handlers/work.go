@@ -98,8 +98,7 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 // pullReport reads both sides from Git and plans them.
 func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (report.Report, error) {
 	baseRef := "refs/heads/" + pull.Base.Branch
-	headRef := fmt.Sprintf("refs/pull/%d/head", pull.Number)
-	repo, err := w.Trees.Open(ctx, job.Repository, []string{baseRef, headRef}, []render.Commit{pull.Head.Commit})
+	repo, err := w.Trees.Open(ctx, job.Repository, []string{baseRef}, []render.Commit{pull.Head.Commit})
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -108,7 +107,7 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 		return report.Report{}, err
 	}
 	return w.Planner.Report(ctx, repo, Comparison{
-		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch,
+		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch, HeadRef: pull.Head.Branch,
 		Base: base, Head: pull.Head.Commit, Trusted: !pull.FromFork,
 	})
 }

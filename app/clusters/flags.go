@@ -20,15 +20,15 @@ import (
 type Flags struct {
 	rules     *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
-	options   preview.ClusterOptions
+	options   *preview.ClusterOptions
 
 	mu   sync.Mutex
 	open map[string]*preview.Cluster // by context
 }
 
 // BindFlags adds the flags (--kubeconfig, --context, --as and the others that
-// kubectl has) to set.
-func BindFlags(set *pflag.FlagSet, options preview.ClusterOptions) *Flags {
+// kubectl has) to set. The options are read when a cluster is first used.
+func BindFlags(set *pflag.FlagSet, options *preview.ClusterOptions) *Flags {
 	f := &Flags{rules: clientcmd.NewDefaultClientConfigLoadingRules(), options: options, open: make(map[string]*preview.Cluster)}
 	set.StringVar(&f.rules.ExplicitPath, clientcmd.RecommendedConfigPathFlag, "", "path of the kubeconfig file to use")
 	clientcmd.BindOverrideFlags(&f.overrides, set, clientcmd.RecommendedConfigOverrideFlags(""))
@@ -52,7 +52,7 @@ func (f *Flags) Cluster(_ context.Context, _ handlers.Repository, selection hand
 	overrides.CurrentContext = name
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.rules, &overrides).ClientConfig()
 	if err == nil {
-		f.open[name], err = preview.NewCluster(name, config, f.options)
+		f.open[name], err = preview.NewCluster(name, config, *f.options)
 	}
 	if err != nil {
 		return nil, &render.Problem{Message: fmt.Sprintf("cluster %s cannot be used: %v", name, err), Hint: "choose another with --kubeconfig and --context, or compare base and head alone with --offline"}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,17 +46,39 @@ type Stats struct {
 	OldestWaiting                      time.Duration // 0 when nothing waits
 }
 
+// A Failure is one try of a job that failed.
+type Failure struct {
+	At      time.Time
+	Job     string // its key
+	Error   string
+	Tries   int
+	GivenUp bool
+}
+
+// failuresShown is how many failures are remembered.
+const failuresShown = 50
+
+// Failures returns the newest failures, newest first.
+func (q *Memory) Failures() []Failure {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	newest := slices.Clone(q.failures)
+	slices.Reverse(newest)
+	return newest
+}
+
 // Memory is a queue in memory. It is safe for concurrent use.
 type Memory struct {
 	options Options
 
-	mu      sync.Mutex
-	changed *sync.Cond // broadcast on every change below
-	slots   map[string]*slot
-	ready   []*slot // waiting to be worked, oldest first
-	running int
-	stopped bool
-	stats   Stats
+	mu       sync.Mutex
+	changed  *sync.Cond // broadcast on every change below
+	slots    map[string]*slot
+	ready    []*slot // waiting to be worked, oldest first
+	running  int
+	stopped  bool
+	stats    Stats
+	failures []Failure // newest last
 
 	workers sync.WaitGroup
 }
@@ -191,19 +214,24 @@ func (q *Memory) finish(s *slot, ctx context.Context, job handlers.Job, err erro
 		delete(q.slots, s.key)
 	case q.stopped:
 		delete(q.slots, s.key)
-	case s.tries >= q.options.Tries:
+	case s.tries >= q.options.Tries && notBefore(err).IsZero():
 		q.stats.GivenUp++
 		giveUp = true
 	default:
 		q.stats.Retried++
-		q.pause(s, job)
+		q.pause(s, job, err)
+	}
+	tries, failed := s.tries, err != nil && ctx.Err() == nil
+	if failed {
+		q.failures = append(q.failures, Failure{At: time.Now(), Job: job.Key(), Error: err.Error(), Tries: tries, GivenUp: giveUp})
+		q.failures = q.failures[max(0, len(q.failures)-failuresShown):]
 	}
 	if !giveUp {
 		q.release(s)
 	}
 	q.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
-		q.options.Log.Error("job failed", "job", job.Key(), "try", s.tries, "given_up", giveUp, "error", err)
+	if failed {
+		q.options.Log.Error("job failed", "job", job.Key(), "try", tries, "given_up", giveUp, "error", err)
 	}
 	if giveUp {
 		q.giveUp(s, ctx, job, err)
@@ -236,8 +264,18 @@ func (q *Memory) giveUp(s *slot, ctx context.Context, job handlers.Job, cause er
 	q.release(s)
 }
 
+// notBefore returns when an error says that it makes sense to try again: a rate
+// limit's reset. Such a failure is nobody's, and never the last. Zero for others.
+func notBefore(err error) time.Time {
+	var later interface{ NotBefore() time.Time }
+	if errors.As(err, &later) {
+		return later.NotBefore()
+	}
+	return time.Time{}
+}
+
 // pause has the job tried again later. The caller holds the lock.
-func (q *Memory) pause(s *slot, job handlers.Job) {
+func (q *Memory) pause(s *slot, job handlers.Job, err error) {
 	if s.pauses == nil {
 		s.pauses = backoff.NewExponentialBackOff()
 		s.pauses.InitialInterval = q.options.Pause
@@ -245,7 +283,7 @@ func (q *Memory) pause(s *slot, job handlers.Job) {
 		s.pauses.MaxInterval = 5 * time.Minute
 	}
 	s.job, s.since = job, time.Now()
-	s.timer = time.AfterFunc(s.pauses.NextBackOff(), func() {
+	s.timer = time.AfterFunc(max(s.pauses.NextBackOff(), time.Until(notBefore(err))), func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if s.timer == nil { // a newer job took its place

@@ -96,4 +96,3 @@ func must(err error) {
 		panic(err)
 	}
 }
-

@@ -140,8 +140,13 @@ func (m *Mirror) exclusively(ctx context.Context, work func(context.Context) err
 // explain recognises that the remote does not have what was asked for.
 func explain(err error) error {
 	var failed *failure
-	if errors.As(err, &failed) && failed.says("not our ref", "couldn't find remote ref", "no such remote ref") {
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.says("not our ref", "couldn't find remote ref", "no such remote ref"):
 		return fmt.Errorf("%w: %w", ErrUnknownCommit, err)
+	case failed.says("repository '") && failed.says("' not found"):
+		return fmt.Errorf("%w: %w", ErrNoRepository, err)
 	}
 	return err
 }

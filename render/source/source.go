@@ -23,6 +23,10 @@ import (
 // ErrUnknownCommit says that a repository does not have a commit, or no longer.
 var ErrUnknownCommit = errors.New("unknown commit")
 
+// ErrNoRepository says that the remote has no such repository, or does not show it
+// to these credentials.
+var ErrNoRepository = errors.New("no such repository")
+
 // Limits of what is read. What exceeds them is a person's problem, not an error.
 const (
 	MaxBlobBytes   = 20 << 20 // of one file

@@ -1,0 +1,107 @@
+// Package app turns the operator's configuration into the running service. It is
+// the only package that knows every concrete thing, and it decides nothing that a
+// test would want to ask about.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/slipwayhq/slipway/app/clusters"
+	"github.com/slipwayhq/slipway/app/github"
+	"github.com/slipwayhq/slipway/app/queue"
+	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/policy"
+	"github.com/slipwayhq/slipway/preview"
+)
+
+// A Service is the GitHub App, at work from New until Close.
+type Service struct {
+	config  Config
+	github  *github.App
+	webhook *github.Webhook
+	queue   *queue.Memory
+	mirrors *mirrors
+	log     *slog.Logger
+}
+
+// New starts the service's workers. It listens nowhere: Handler is to be served,
+// as Run does.
+func New(config Config, log *slog.Logger) (*Service, error) {
+	data, err := config.data()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{config: config, log: log}
+	s.github, err = github.New(github.Settings{
+		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
+		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
+	worker := &handlers.Worker{
+		Planner:  s.planner(),
+		Pulls:    s.github.PullRequests(),
+		Comments: s.github.Comments(report.Marker),
+		Checks:   s.github.Checks(),
+		Trees:    s.mirrors,
+		Deadline: config.Limits.Deadline.Duration,
+		Log:      log,
+	}
+	s.queue = queue.New(queue.Options{Work: traced(worker.Work), GiveUp: worker.GiveUp, Workers: config.Limits.Jobs, Log: log})
+	worker.Queue = s.queue
+	s.webhook, err = s.github.Webhook(s.take, log)
+	if err != nil {
+		return nil, errors.Join(err, s.Close(context.Background()))
+	}
+	return s, nil
+}
+
+func (s *Service) planner() *handlers.Planner {
+	registry := clusters.New(s.config.Clusters, preview.ClusterOptions{Parallel: s.config.Limits.DryRuns})
+	return &handlers.Planner{
+		Renderers: newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive),
+		Policies:  policy.NewCache(64),
+		Clusters:  registry,
+		Granting:  true,
+		Defaults:  s.mirrors.defaults,
+		Now:       time.Now,
+	}
+}
+
+// take keeps what an event asks for before its delivery is answered.
+func (s *Service) take(ctx context.Context, delivery string, event handlers.Event) error {
+	jobs := event.Jobs()
+	for _, job := range jobs {
+		s.log.InfoContext(ctx, "job queued", "delivery", delivery, "job", job.Key())
+	}
+	return s.queue.Insert(ctx, jobs...)
+}
+
+// Webhook is the route that GitHub delivers to.
+func (s *Service) Webhook() http.Handler { return s.webhook }
+
+// Idle waits until nothing is left to do.
+func (s *Service) Idle(ctx context.Context) error { return s.queue.Idle(ctx) }
+
+// stopTimeout is how long running jobs may take to finish when the service stops.
+const stopTimeout = 20 * time.Second
+
+// Close lets running jobs finish until ctx ends, then cancels them.
+func (s *Service) Close(ctx context.Context) error {
+	if forgotten := s.queue.Stop(ctx); forgotten > 0 {
+		s.log.Warn("jobs were waiting and are forgotten; their pull requests are planned at the next event", "jobs", forgotten)
+	}
+	if err := s.mirrors.Close(); err != nil {
+		return fmt.Errorf("close mirrors: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/slipwayhq/slipway"
+	"github.com/slipwayhq/slipway/app/github"
+	"github.com/slipwayhq/slipway/app/web"
+	"github.com/slipwayhq/slipway/handlers/config"
+)
+
+// Run serves the GitHub App until ctx ends, then lets running jobs finish for a
+// while. version is shown on the status page.
+func Run(ctx context.Context, c Config, version string, log *slog.Logger) error {
+	listeners, err := web.Listen(ctx, c.Server.Address, c.Server.InternalAddress, c.Server.internalToken)
+	if err != nil {
+		return err
+	}
+	stopTraces, err := startTraces(ctx, version)
+	if err != nil {
+		return err
+	}
+	s, err := New(c, log)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(s.collectors()...)
+	public := web.Public{Webhook: s.webhook, Schema: config.Schema()}
+	internal := web.Internal{
+		Token: c.Server.internalToken, Metrics: metrics, Log: log,
+		Ready:  func(context.Context) error { return nil },
+		Status: func(context.Context) web.Status { return s.status(version, started) },
+	}
+	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
+	err = web.Serve(ctx, listeners, public.Handler(), internal.Handler(), log)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return errors.Join(err, s.Close(closing), stopTraces(closing))
+}
+
+// status is what the status page shows.
+func (s *Service) status(version string, started time.Time) web.Status {
+	stats := s.queue.Stats()
+	figure := func(name string, n int) web.Figure { return web.Figure{Name: name, Value: fmt.Sprint(n)} }
+	status := web.Status{
+		Version: version, Started: started,
+		Figures: []web.Figure{
+			figure("jobs waiting", stats.Waiting), figure("jobs running", stats.Running), figure("jobs done", stats.Done),
+			figure("jobs superseded", stats.Superseded), figure("jobs tried again", stats.Retried), figure("jobs given up", stats.GivenUp),
+		},
+	}
+	for _, d := range s.webhook.Recent() {
+		status.Deliveries = append(status.Deliveries, web.Delivery{At: d.At, ID: d.ID, Event: d.Event, Repository: d.Repository, Outcome: string(d.Outcome)})
+	}
+	for _, f := range s.queue.Failures() {
+		status.Failures = append(status.Failures, web.Failure{At: f.At, Job: f.Job, Error: github.Redact(f.Error), GivenUp: f.GivenUp, Attempts: f.Tries})
+	}
+	return status
+}
+
+// RunSetup serves the page that registers the GitHub App, until it has or ctx
+// ends. It prints the page's address, which is a secret, with print.
+func RunSetup(ctx context.Context, c Config, print func(address string), log *slog.Logger) error {
+	data, err := c.data()
+	if err != nil {
+		return err
+	}
+	listeners, err := web.Listen(ctx, c.Server.Address, "", "")
+	if err != nil {
+		return err
+	}
+	setup := &web.Setup{
+		Manifest: slipway.Manifest, PublicURL: c.Server.PublicURL, GitHub: c.GitHub.URL, Directory: filepath.Join(data, setupDirectory), Log: log,
+		Convert: func(ctx context.Context, code string) (web.Credentials, error) {
+			credentials, err := github.Convert(ctx, github.Settings{API: c.GitHub.APIURL}, code)
+			return web.Credentials{
+				AppID: credentials.AppID, Page: credentials.Page,
+				PrivateKey: credentials.PrivateKey, WebhookSecret: credentials.WebhookSecret,
+			}, err
+		},
+	}
+	address, err := setup.Start()
+	if err != nil {
+		return err
+	}
+	print(address)
+	return web.Serve(ctx, listeners, web.Public{Setup: setup, Schema: config.Schema()}.Handler(), nil, log)
+}
