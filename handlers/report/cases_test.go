@@ -78,11 +78,11 @@ func cases() map[string]report.Report {
 func changeCases() map[string]report.Report {
 	service := preview.Change{ID: reporttest.Object("", "Service", "web"), APIVersion: "v1", Action: preview.Create,
 		Origin: render.Origin{File: "apps/web/base/service.yaml", Line: 1},
-		Fields: []preview.Field{{New: map[string]any{
-			"apiVersion": "v1", "kind": "Service",
-			"metadata": map[string]any{"name": "web", "namespace": "web", "labels": map[string]any{"app": "web"}},
-			"spec":     map[string]any{"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}, "selector": map[string]any{"app": "web"}},
-		}, Source: preview.FromPullRequest}}}
+		Fields: []preview.Field{
+			reporttest.Field("metadata.labels", nil, map[string]any{"app": "web"}),
+			reporttest.Field("spec", nil, map[string]any{
+				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}, "selector": map[string]any{"app": "web"}}),
+		}}
 	gone := preview.Change{ID: reporttest.Object("batch", "CronJob", "cleanup"), APIVersion: "batch/v1", Action: preview.Delete}
 	replace := preview.Change{ID: reporttest.Object("batch", "Job", "migrate"), APIVersion: "batch/v1", Action: preview.Replace,
 		Origin: render.Origin{File: "apps/web/base/job.yaml", Line: 1},

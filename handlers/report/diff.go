@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -33,11 +34,61 @@ const context = 3
 // difference returns what changes in an object, line by line. A single-line value
 // longer than width is shortened to what differs in it.
 func difference(c preview.Change, width int) []line {
+	if content := created(c); content != nil {
+		return allLines(yamlOf(content), addedLine, width)
+	}
 	var lines []line
 	for _, f := range c.Fields {
 		lines = append(lines, fieldDifference(f, width)...)
 	}
 	return lines
+}
+
+// A nest is a map that created makes, unlike those that are a plan's.
+type nest map[string]any
+
+// created returns the fields of a new object as one value, which reads better than
+// a path for each; nil where the change is no creation or its fields differ in
+// where they come from.
+func created(c preview.Change) nest {
+	if c.Action != preview.Create || len(c.Fields) == 0 {
+		return nil
+	}
+	content := nest{}
+	for _, f := range c.Fields {
+		if f.Old != nil || f.New == nil || fieldNote(f) != fieldNote(c.Fields[0]) {
+			return nil
+		}
+		if whole, ok := f.New.(map[string]any); ok && f.Path == "" {
+			maps.Copy(content, whole)
+		} else {
+			content.put(f.Path, f.New)
+		}
+	}
+	return content
+}
+
+// put places a value at a path, or under the path as it is printed where it leads
+// through anything but keys.
+func (n nest) put(path string, value any) {
+	keys := strings.Split(path, ".")
+	if strings.ContainsAny(path, "[]") {
+		keys = []string{path}
+	}
+	at := n
+	for _, key := range keys[:len(keys)-1] {
+		next, ok := at[key].(nest)
+		if !ok && at[key] != nil {
+			n[path] = value
+			return
+		}
+		if !ok {
+			next = nest{}
+			at[key] = next
+		}
+		at = next
+	}
+	at[keys[len(keys)-1]] = value
 }
 
 func fieldDifference(f preview.Field, width int) []line {
@@ -70,22 +121,22 @@ func fieldNote(f preview.Field) string {
 }
 
 func wholeDifference(f preview.Field, width int) []line {
-	before, after := sides(f.Old, f.New)
-	if strings.Count(before, "\n") <= 1 && strings.Count(after, "\n") <= 1 {
+	before, after, text := sides(f.Old, f.New)
+	if !text && strings.Count(before, "\n") <= 1 && strings.Count(after, "\n") <= 1 {
 		return shortDifference(strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n"), width, f)
 	}
 	return longDifference(before, after, width)
 }
 
-// sides returns both values as text: long texts as they are, everything else as
+// sides returns both values as text: texts of lines as they are, everything else as
 // YAML. What is absent is empty.
-func sides(old, new any) (string, string) {
-	before, isText := old.(string)
-	after, isText2 := new.(string)
-	if (isText || old == nil) && (isText2 || new == nil) && (strings.Contains(before, "\n") || strings.Contains(after, "\n")) {
-		return before, after
+func sides(old, new any) (before, after string, text bool) {
+	before, textBefore := old.(string)
+	after, textAfter := new.(string)
+	if (textBefore || old == nil) && (textAfter || new == nil) && (strings.Contains(before, "\n") || strings.Contains(after, "\n")) {
+		return before, after, true
 	}
-	return yamlOf(old), yamlOf(new)
+	return yamlOf(old), yamlOf(new), false
 }
 
 func yamlOf(value any) string {
@@ -179,7 +230,7 @@ func textLine(mark lineMark, content string, width int) line {
 	content = strings.TrimSuffix(content, "\n")
 	text := strings.TrimRight(content, " ")
 	if blanks := len(content) - len(text); blanks > 0 && mark != sameLine {
-		text += strings.Repeat("␠", blanks)
+		text += strings.Repeat("·", blanks)
 	}
 	return line{mark, brief(text, width)}
 }

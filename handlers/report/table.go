@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func table(parts []Part, most int) string {
 			b.WriteString(restRow(rows[i:], actions))
 			break
 		}
-		fmt.Fprintf(&b, "| %s | %s |\n", rowName(r.parts), strings.Join(r.cells, " | "))
+		fmt.Fprintf(&b, "| %s | %s |\n", rowName(r.parts), strings.Join(r.print(), " | "))
 	}
 	return b.String()
 }
@@ -67,6 +68,25 @@ func tableRows(parts []Part, actions []preview.Action, most int) []row {
 	}
 	return rows
 }
+
+// print returns the cells, those with a count marked as each target's where there
+// are several.
+func (r row) print() []string {
+	if len(r.parts) == 1 {
+		return r.cells
+	}
+	each := slices.Clone(r.cells)
+	for i, cell := range each {
+		policyOrLive := i >= len(each)-2
+		if cell != "" && !policyOrLive || policyOrLive && countedCell.MatchString(cell) {
+			each[i] += " each"
+		}
+	}
+	return each
+}
+
+// countedCell matches what levelWords and liveCell say with a count.
+var countedCell = regexp.MustCompile(`^[0-9,]+ (denied|warning|info)|[0-9] already drifted$`)
 
 // rowName names the targets of a row.
 func rowName(parts []Part) string {
