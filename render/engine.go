@@ -173,10 +173,10 @@ func (e *Engine) render(ctx context.Context, tree Tree, target Target) (*Rendere
 	}
 	e.renders.Add(1)
 	limited, cancel := context.WithTimeout(ctx, e.options.Limits.Time)
+	defer cancel()
 	v := view.New(limited, seen{tree}, e.options.Limits.Bytes)
 	done := make(chan outcome, 1)
 	go func() {
-		defer cancel()
 		defer e.slots.Release(1)
 		done <- e.run(limited, v, target.Path)
 	}()
@@ -211,15 +211,14 @@ func (e *Engine) run(ctx context.Context, v *view.View, dir string) (result outc
 	if err != nil {
 		return outcome{err: err}
 	}
-	if holds(v, entry.Path, kustomize.FileNames...) {
-		return e.runKustomize(ctx, v, entry.Path)
-	}
-	if v.Failure() == nil && v.Problem() == nil && holds(v, entry.Path, helm.FileName) {
-		return outcome{err: helm.Refuse(v, entry.Path)}
-	}
-	objects, err := plain.Build(v, entry.Path, e.options.Limits.Objects)
-	if err == nil && len(objects) == 0 {
-		err = &view.Problem{File: entry.Path, Message: "has no manifests", Hint: "add YAML files or a kustomization.yaml"}
+	objects, taken, err := e.special(ctx, v, &result, entry.Path)
+	if !taken && err == nil {
+		objects, err = plain.Build(v, entry.Path, e.options.Limits.Objects, func(dir string) ([]plain.Object, bool, error) {
+			return e.special(ctx, v, &result, dir)
+		})
+		if err == nil && len(objects) == 0 {
+			err = &view.Problem{File: entry.Path, Message: "has no manifests", Hint: "add YAML files or a kustomization.yaml"}
+		}
 	}
 	if err != nil {
 		return outcome{err: err}
@@ -231,7 +230,27 @@ func (e *Engine) run(ctx context.Context, v *view.View, dir string) (result outc
 	return result
 }
 
-// holds reports whether dir has a file by one of names.
+// special builds dir where it has a kustomization or a chart; taken is false
+// where it has neither.
+func (e *Engine) special(ctx context.Context, v *view.View, result *outcome, dir string) (objects []plain.Object, taken bool, err error) {
+	if !holds(v, dir, kustomize.FileNames...) {
+		if holds(v, dir, helm.FileName) {
+			return nil, true, helm.Refuse(v, dir)
+		}
+		return nil, false, nil
+	}
+	built, err := kustomize.Build(ctx, v, dir, e.options.Limits.Objects)
+	if err != nil {
+		return nil, true, err
+	}
+	result.warnings = append(result.warnings, built.Warnings...)
+	for _, object := range built.Objects {
+		objects = append(objects, plain.Object{Content: object.Content, File: object.File})
+	}
+	return objects, true, nil
+}
+
+// holds reports whether dir has something by one of names.
 func holds(v *view.View, dir string, names ...string) bool {
 	for _, name := range names {
 		if _, err := v.Resolve(path.Join(dir, name)); err == nil {
@@ -239,18 +258,6 @@ func holds(v *view.View, dir string, names ...string) bool {
 		}
 	}
 	return false
-}
-
-func (e *Engine) runKustomize(ctx context.Context, v *view.View, dir string) outcome {
-	built, err := kustomize.Build(ctx, v, dir, e.options.Limits.Objects)
-	if err != nil {
-		return outcome{err: err}
-	}
-	result := outcome{objects: make([]Object, len(built.Objects)), warnings: built.Warnings}
-	for i, object := range built.Objects {
-		result.objects[i] = NewObject(object.Content, Origin{File: object.File}, e.options.Masker)
-	}
-	return result
 }
 
 // conclude makes the rendered of an outcome and keeps it.

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
@@ -74,7 +73,7 @@ func build(v *view.View, dir string, objects int, alone bool) (Result, error) {
 	}
 	origins := map[string]string{}
 	if err == nil {
-		origins, err = originFiles(resources, dir)
+		origins, err = originFiles(v, resources, dir)
 	}
 	if traced.annotationsMatter {
 		plain := newFileSystem(v, dir, alone, false)
@@ -121,8 +120,9 @@ func identity(r *resource.Resource) string {
 
 const originAnnotation = "config.kubernetes.io/origin"
 
-// originFiles reads the origin annotations of a build of dir: identity to file.
-func originFiles(resources resmap.ResMap, dir string) (map[string]string, error) {
+// originFiles reads the origin annotations of a build of dir: identity to file,
+// symbolic links followed.
+func originFiles(v *view.View, resources resmap.ResMap, dir string) (map[string]string, error) {
 	files := make(map[string]string, resources.Size())
 	parsed := map[string]string{} // by annotation: many objects share a file
 	for _, r := range resources.Resources() {
@@ -140,10 +140,11 @@ func originFiles(resources resmap.ResMap, dir string) (map[string]string, error)
 			if origin.ConfiguredIn != "" {
 				file = origin.ConfiguredIn
 			}
-			file = path.Join(dir, file)
-			if strings.HasPrefix(file, "../") {
-				file = ""
+			entry, err := v.Resolve(path.Join(dir, file))
+			if err != nil {
+				return nil, fmt.Errorf("find the origin of %s: %w", identity(r), err)
 			}
+			file = entry.Path
 			parsed[text] = file
 		}
 		files[identity(r)] = file

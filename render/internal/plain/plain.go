@@ -45,18 +45,24 @@ func Manifest(name string) bool {
 }
 
 // Build reads every manifest in dir and below, in the order of their paths, to at
-// most objects objects. Directories that are hidden are passed over. The error is
-// a *view.Problem for what a person can mend; any other is the tree's.
-func Build(v *view.View, dir string, objects int) ([]Object, error) {
-	b := builder{view: v, limit: objects, seen: map[string]Object{}}
+// most objects objects. Directories that are hidden are passed over; those that
+// special takes (a kustomization, a chart) are its to build as a whole. The error
+// is a *view.Problem for what a person can mend; any other is the tree's.
+func Build(v *view.View, dir string, objects int, special Special) ([]Object, error) {
+	b := builder{view: v, limit: objects, special: special, seen: map[string]Object{}}
 	if err := b.walk(dir); err != nil {
 		return nil, err
 	}
 	return b.objects, nil
 }
 
+// Special builds a directory that is more than its manifests; taken is false for
+// one that is not.
+type Special func(dir string) (objects []Object, taken bool, err error)
+
 type builder struct {
 	view    *view.View
+	special Special
 	limit   int
 	objects []Object
 	seen    map[string]Object // by identity
@@ -82,11 +88,27 @@ func (b *builder) walk(dir string) error {
 		var err error
 		switch {
 		case entry.Mode == view.Directory:
-			err = b.walk(entry.Path)
+			err = b.directory(entry.Path)
 		case entry.Mode == view.File && Manifest(entry.Path):
 			err = b.file(entry.Path)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) directory(dir string) error {
+	objects, taken, err := b.special(dir)
+	if err != nil {
+		return err
+	}
+	if !taken {
+		return b.walk(dir)
+	}
+	for _, object := range objects {
+		if err := b.keep(object); err != nil {
 			return err
 		}
 	}
@@ -177,22 +199,35 @@ func (b *builder) add(name string, node *yaml.Node, content map[string]any) erro
 	if missing != "" {
 		return &view.Problem{File: name, Line: node.Line, Message: "is no Kubernetes object: " + missing + " is missing", Hint: notManifest}
 	}
-	namespace, _ := metadata["namespace"].(string)
-	group, _, grouped := strings.Cut(apiVersion, "/")
+	return b.keep(Object{Content: content, File: name, Line: node.Line})
+}
+
+// keep adds an object unless there is one of its identity already.
+func (b *builder) keep(object Object) error {
+	text := func(m map[string]any, key string) string { s, _ := m[key].(string); return s }
+	metadata, _ := object.Content["metadata"].(map[string]any)
+	group, _, grouped := strings.Cut(text(object.Content, "apiVersion"), "/")
 	if !grouped {
 		group = ""
 	}
-	identity := strings.Join([]string{group, kind, namespace, objectName}, "|")
+	kind, name := text(object.Content, "kind"), text(metadata, "name")
+	identity := strings.Join([]string{group, kind, text(metadata, "namespace"), name}, "|")
 	if first, ok := b.seen[identity]; ok {
-		return &view.Problem{File: name, Line: node.Line, Message: fmt.Sprintf("%s %s is defined twice: also at %s:%d", kind, objectName, first.File, first.Line), Hint: "delete one of them"}
+		return &view.Problem{File: object.File, Line: object.Line, Message: fmt.Sprintf("%s %s is defined twice: also in %s", kind, name, place(first)), Hint: "delete one of them"}
 	}
-	object := Object{Content: content, File: name, Line: node.Line}
 	b.seen[identity] = object
 	b.objects = append(b.objects, object)
 	if len(b.objects) > b.limit {
-		return &view.Problem{File: name, Line: node.Line, Message: fmt.Sprintf("the target renders more than the %d objects that are allowed", b.limit), Hint: "split the target, or raise the limit"}
+		return &view.Problem{File: object.File, Line: object.Line, Message: fmt.Sprintf("the target renders more than the %d objects that are allowed", b.limit), Hint: "split the target, or raise the limit"}
 	}
 	return nil
+}
+
+func place(object Object) string {
+	if object.Line == 0 {
+		return object.File
+	}
+	return fmt.Sprintf("%s:%d", object.File, object.Line)
 }
 
 func (b *builder) addItems(name string, node *yaml.Node, items []any) error {

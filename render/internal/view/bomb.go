@@ -10,11 +10,16 @@ import (
 // out: bytes, with a hundred more for each node.
 const maxExpanded = 64 << 20
 
-// bomb reports whether content is YAML whose aliases expand past all measure, or
-// refer to themselves. The engines write aliases out before anything else could
-// stop them. Content without aliases, which is nearly all, is not parsed.
+// maxDepth is how deep YAML may nest. The engines recurse, and a goroutine that
+// runs out of stack ends the process.
+const maxDepth = 500
+
+// bomb reports whether content is YAML whose aliases expand past all measure or
+// refer to themselves, or that nests too deep. The engines write aliases out
+// before anything else could stop them. Content with neither aliases nor a
+// suspicious shape, which is nearly all, is not parsed.
 func bomb(content []byte) bool {
-	if !hasAlias(content) {
+	if !hasAlias(content) && !mayBeDeep(content) {
 		return false
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -25,7 +30,7 @@ func bomb(content []byte) bool {
 			// What does not parse is the engine's to complain about.
 			return false
 		}
-		size, ok := expanded(&document, map[*yaml.Node]int{})
+		size, ok := expanded(&document, map[*yaml.Node]int{}, 0)
 		if total += size; !ok || total > maxExpanded {
 			return true
 		}
@@ -49,11 +54,44 @@ func hasAlias(content []byte) bool {
 	}
 }
 
+// mayBeDeep reports whether brackets, dashes or indentation could make more than
+// maxDepth levels. Brackets in texts count too, so it errs on the side of yes.
+func mayBeDeep(content []byte) bool {
+	if len(content) < 2*maxDepth {
+		return false
+	}
+	open, lead, leading := 0, 0, true
+	for _, c := range content {
+		switch {
+		case c == '\n':
+			lead, leading = 0, true
+		case leading && (c == ' ' || c == '-' || c == '?'):
+			lead++
+		default:
+			leading = false
+		}
+		switch c {
+		case '[', '{':
+			open++
+		case ']', '}':
+			open--
+		}
+		if open > maxDepth || lead > maxDepth {
+			return true
+		}
+	}
+	return false
+}
+
 // expanded is the size of node with its aliases written out; false where a node
-// contains itself or the size is past the bound. sizes has -1 for what is open.
-func expanded(node *yaml.Node, sizes map[*yaml.Node]int) (int, bool) {
+// contains itself, nests too deep, or the size is past the bound. sizes has -1
+// for what is open.
+func expanded(node *yaml.Node, sizes map[*yaml.Node]int, depth int) (int, bool) {
+	if depth > maxDepth {
+		return 0, false
+	}
 	if node.Kind == yaml.AliasNode {
-		return expanded(node.Alias, sizes)
+		return expanded(node.Alias, sizes, depth+1)
 	}
 	if size, seen := sizes[node]; seen {
 		return size, size >= 0
@@ -61,7 +99,7 @@ func expanded(node *yaml.Node, sizes map[*yaml.Node]int) (int, bool) {
 	sizes[node] = -1
 	size := 100 + len(node.Value)
 	for _, child := range node.Content {
-		n, ok := expanded(child, sizes)
+		n, ok := expanded(child, sizes, depth+1)
 		if size += n; !ok || size > maxExpanded {
 			return size, false
 		}

@@ -206,7 +206,7 @@ func (v *View) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	if bomb(content) {
-		return nil, v.Report(&Problem{File: entry.Path, Message: "the YAML aliases expand to more than is allowed", Hint: "write the repeated parts out, or use fewer aliases of aliases"})
+		return nil, v.Report(&Problem{File: entry.Path, Message: "the YAML nests too deep, or its aliases expand to more than is allowed", Hint: "use fewer aliases of aliases and fewer levels"})
 	}
 	return content, nil
 }
