@@ -15,7 +15,9 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-// File is where a repository keeps its configuration.
+// File is where a repository keeps its configuration. Where it has none, the same
+// file of the organisation's .github repository stands in. A file wins whole: two
+// are never mixed, so that one page says everything.
 const File = ".slipway.yaml"
 
 // A Config is what a repository says of itself, complete: what the file leaves

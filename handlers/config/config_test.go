@@ -217,33 +217,6 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
-func TestEffective(t *testing.T) {
-	repository, organisation := []byte("layout: a/{environment}\n"), []byte("layout: b/{environment}\nsensitive: [{kind: ConfigMap, field: /data/x}]\n")
-	for _, test := range []struct {
-		name                     string
-		repository, organisation []byte
-		file                     string
-		layout                   Layouts
-		problems                 int
-	}{
-		{"the repository's wins whole", repository, organisation, ".slipway.yaml", Layouts{"a/{environment}"}, 0},
-		{"the organisation's", nil, organisation, ".github/.slipway.yaml", Layouts{"b/{environment}"}, 0},
-		{"none", nil, nil, "", nil, 0},
-		{"a broken one does not fall back", []byte("layuot: x"), organisation, ".slipway.yaml", nil, 1},
-	} {
-		config, file, problems := Effective(test.repository, test.organisation)
-		if file != test.file || len(problems) != test.problems {
-			t.Errorf("%s: file %q with problems %v, want %q with %d", test.name, file, problems, test.file, test.problems)
-		}
-		if diff := cmp.Diff(test.layout, config.Layout); diff != "" {
-			t.Errorf("%s: layout (-want +got):\n%s", test.name, diff)
-		}
-		if test.layout != nil && test.file == ".slipway.yaml" && len(config.Sensitive) > 0 {
-			t.Errorf("%s: mixed with the organisation's", test.name)
-		}
-	}
-}
-
 // Installing the App deploys nothing: without a file no environment is selected.
 func TestDefaultAppliesNothing(t *testing.T) {
 	config := Default("apps/{application}/{environment}")

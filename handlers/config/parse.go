@@ -44,24 +44,6 @@ func Parse(file string, content []byte) (Config, []render.Problem) {
 	return config, nil
 }
 
-// Effective returns the settings that hold for a repository, and the name of the
-// file they come from: the repository's own file where it has one, else the
-// organisation's, from its .github repository, else what Default has, from no
-// file. A file wins whole; two are never mixed, so that one page says everything.
-// A nil content means that there is no such file.
-func Effective(repository, organisation []byte) (config Config, file string, problems []render.Problem) {
-	switch {
-	case repository != nil:
-		config, problems = Parse(File, repository)
-		return config, File, problems
-	case organisation != nil:
-		file = path.Join(".github", File) // the repository's name, then the path in it
-		config, problems = Parse(file, organisation)
-		return config, file, problems
-	}
-	return Default(""), "", nil
-}
-
 // validate checks data against the schema and returns the places of what breaks it.
 func validate(document *document, data []byte, problems *problems) map[pointer]bool {
 	instance, err := check.UnmarshalJSON(bytes.NewReader(data))
