@@ -5,10 +5,9 @@
 // per installation, each with its own token, conditional-request cache and pace
 // of writes; what one installation may see never answers another.
 //
-// Every error that leaves this package is an [*Error]: its text holds no token,
-// and what it means is asked with [errors.Is] ([handlers.ErrGone],
-// [ErrForbidden], [ErrRateLimited], [ErrTemporary], [ErrRejected]), never by
-// its words.
+// A call that fails is an [*Error]: its text holds no token, and what it means is
+// asked with [errors.Is] ([handlers.ErrGone], [ErrForbidden], [ErrRateLimited],
+// [ErrTemporary], [ErrRejected]), never by its words.
 package github
 
 import (
@@ -24,6 +23,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v4"
 	gogithub "github.com/google/go-github/v60/github"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/slipwayhq/slipway/handlers"
@@ -82,6 +82,7 @@ type App struct {
 	pace     int
 	base     http.RoundTripper
 	now      func() time.Time
+	calls    *prometheus.CounterVec
 
 	mu            sync.Mutex
 	installations map[int64]*installation
@@ -101,7 +102,7 @@ func New(settings Settings) (*App, error) {
 	a := &App{
 		id: settings.AppID, key: key, secret: settings.WebhookSecret,
 		accounts: map[string]bool{}, pace: settings.WritesPerMinute, now: time.Now,
-		installations: map[int64]*installation{},
+		installations: map[int64]*installation{}, calls: newCalls(),
 	}
 	web, err := root("web", settings.Web, publicWeb)
 	problems = append(problems, err)
@@ -122,7 +123,7 @@ func New(settings Settings) (*App, error) {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	a.base = otelhttp.NewTransport(counted{base}, otelhttp.WithSpanNameFormatter(spanName))
+	a.base = otelhttp.NewTransport(counted{base, a.calls}, otelhttp.WithSpanNameFormatter(spanName))
 	return a, nil
 }
 

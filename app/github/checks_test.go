@@ -117,6 +117,7 @@ func TestConcludeAgain(t *testing.T) {
 
 // E6: annotations go fifty at a time, and only the last request concludes.
 func TestConcludeManyAnnotations(t *testing.T) {
+	w := newWorld(t, standin.Options{})
 	for _, tc := range []struct {
 		annotations int
 		calls       []string
@@ -125,7 +126,7 @@ func TestConcludeManyAnnotations(t *testing.T) {
 		{51, []string{listRuns, createRun, updateRun}},
 		{120, []string{listRuns, createRun, updateRun, updateRun}},
 	} {
-		w := newWorld(t, standin.Options{})
+		w.another()
 		gate := check("slipway", report.Failure, tc.annotations)
 		w.conclude(false, gate)
 		w.runsAre(fmt.Sprintf(`slipway completed failure "slipway title" %d`, tc.annotations))

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,7 +57,7 @@ func (a *App) call(ctx context.Context, op Operation, repo handlers.Repository, 
 	i := a.installation(repo.Installation)
 	if op.Access == "write" && i.writes != nil {
 		if err := i.writes.Wait(ctx); err != nil {
-			return fmt.Errorf("wait to %s: %w", op.ID, err)
+			return a.explain(ctx, op, repo.String(), err)
 		}
 	}
 	if err := do(withOperation(ctx, op), i.client); err != nil {

@@ -3,10 +3,9 @@ package github
 import (
 	"context"
 	"net/http"
+	"strconv"
 
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // An Operation is one call of GitHub's REST API that this package makes, with
@@ -84,10 +83,20 @@ func operationOf(r *http.Request) string {
 func spanName(_ string, r *http.Request) string { return "github " + operationOf(r) }
 
 // counted counts requests that really leave, by operation and status.
-type counted struct{ next http.RoundTripper }
+type counted struct {
+	next  http.RoundTripper
+	calls *prometheus.CounterVec
+}
 
-var calls, _ = otel.Meter("github.com/slipwayhq/slipway/app/github").Int64Counter("slipway.github.calls",
-	metric.WithDescription("Requests made to GitHub, by operation and status; 0 is no answer."))
+func newCalls() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "slipway_github_calls_total",
+		Help: "Requests made to GitHub, by operation and status; status 0 is no answer, 304 is free of the rate limit.",
+	}, []string{"operation", "status"})
+}
+
+// Collectors are the adapter's metrics.
+func (a *App) Collectors() []prometheus.Collector { return []prometheus.Collector{a.calls} }
 
 // RoundTrip implements [http.RoundTripper].
 func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -96,7 +105,6 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		status = response.StatusCode
 	}
-	calls.Add(r.Context(), 1, metric.WithAttributes(
-		attribute.String("operation", operationOf(r)), attribute.Int("status", status)))
+	c.calls.WithLabelValues(operationOf(r), strconv.Itoa(status)).Inc()
 	return response, err
 }

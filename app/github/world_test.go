@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -75,6 +76,18 @@ func newWorldWith(t *testing.T, options standin.Options, permissions map[string]
 	w.restart()
 	w.github.ResetCalls()
 	return w
+}
+
+// another opens a pull request that nothing was said on yet, and restarts.
+func (w *world) another() {
+	w.t.Helper()
+	branch := fmt.Sprint("feature-", w.pull)
+	w.head = w.push(branch, branch)
+	var err error
+	w.pull, err = w.repo.OpenPull("alice", branch, branch, "main")
+	w.must(err)
+	w.restart()
+	w.github.ResetCalls()
 }
 
 // restart forgets everything that the adapter has in memory, tokens included.

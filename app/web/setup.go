@@ -55,7 +55,8 @@ type Setup struct {
 	// Now is the clock; [time.Now] where nil.
 	Now func() time.Time
 
-	token string
+	token    string
+	finished chan struct{}
 
 	mu       sync.Mutex
 	deadline time.Time
@@ -87,9 +88,13 @@ func (s *Setup) Start() (address string, err error) {
 	if _, err := s.manifest(); err != nil {
 		return "", err
 	}
-	s.token, s.deadline = rand.Text(), s.Now().Add(setupFor)
+	s.token, s.deadline, s.finished = rand.Text(), s.Now().Add(setupFor), make(chan struct{})
 	return s.public("/setup") + "?token=" + s.token, nil
 }
+
+// Done is closed when the App is registered and its credentials are written. Ask
+// for it after Start.
+func (s *Setup) Done() <-chan struct{} { return s.finished }
 
 func (s *Setup) public(path string) string { return strings.TrimSuffix(s.PublicURL, "/") + path }
 
@@ -194,6 +199,7 @@ func (s *Setup) finish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.done = true
+	defer close(s.finished) // after the page below is written
 	s.Log.InfoContext(r.Context(), "set-up is done", "app", credentials.AppID, "directory", s.Directory)
 	show(w, http.StatusOK, "done.html", map[string]any{
 		"AppID": credentials.AppID, "Page": credentials.Page, "Directory": s.Directory,

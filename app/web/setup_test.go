@@ -94,6 +94,11 @@ func TestSetup(t *testing.T) {
 		}
 	}
 
+	select {
+	case <-s.Done():
+	default:
+		t.Error("it does not say that it is done")
+	}
 	for _, path := range []string{"/setup?token=" + token, "/setup/done?code=goodcode&state=" + state} {
 		if status, _ := get(t, s, path); status != 404 {
 			t.Errorf("%s after it is done: %d, want 404", path, status)
