@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,6 +32,9 @@ var admissionKinds = []string{
 type admission struct {
 	// version is a digest of the configuration; empty where it could not be read whole.
 	version string
+	// young is set where it changed so lately that the API server may not yet act
+	// on it: an answer given now need not hold.
+	young bool
 	// unreadable is set where something that mutates may be there unseen.
 	unreadable bool
 	mutators   []mutator
@@ -50,6 +55,7 @@ func (c *Cluster) readAdmission(ctx context.Context, kinds *kindSet) admission {
 	lists := make([][]map[string]any, len(admissionKinds))
 	failed := make([]bool, len(admissionKinds))
 	versions := make([]string, len(admissionKinds))
+	young := make([]bool, len(admissionKinds))
 	var group errgroup.Group
 	for i, name := range admissionKinds {
 		kind, ok := kinds.anyVersion(schema.GroupKind{Group: admissionv1.GroupName, Kind: name})
@@ -65,13 +71,14 @@ func (c *Cluster) readAdmission(ctx context.Context, kinds *kindSet) admission {
 			}
 			for _, item := range list.Items {
 				lists[i] = append(lists[i], item.Object)
+				young[i] = young[i] || isYoung(item)
 				versions[i] += string(item.GetUID()) + "/" + item.GetResourceVersion() + " "
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // its functions return nil
-	a := admission{unreadable: failed[0] || failed[1] || failed[2]}
+	a := admission{unreadable: failed[0] || failed[1] || failed[2], young: slices.Contains(young, true)}
 	if !slices.Contains(failed, true) {
 		sum := sha256.Sum256([]byte(strings.Join(versions, "\n")))
 		a.version = hex.EncodeToString(sum[:])
@@ -79,6 +86,22 @@ func (c *Cluster) readAdmission(ctx context.Context, kinds *kindSet) admission {
 	a.addWebhooks(lists[0])
 	a.addPolicies(lists[1], lists[2])
 	return a
+}
+
+// settling is how long after a change the API server may still act on the
+// configuration before it.
+const settling = 30 * time.Second
+
+func isYoung(item unstructured.Unstructured) bool {
+	if time.Since(item.GetCreationTimestamp().Time) < settling {
+		return true
+	}
+	for _, entry := range item.GetManagedFields() {
+		if entry.Time != nil && time.Since(entry.Time.Time) < settling {
+			return true
+		}
+	}
+	return false
 }
 
 // addWebhooks adds the webhooks of MutatingWebhookConfigurations.

@@ -90,7 +90,9 @@ func (r *run) ask(ctx context.Context, it *item, payload map[string]any) (answer
 	if equal(comparable(it.live, it.setsStatus()), comparable(a.after, it.setsStatus())) {
 		a.after = nil
 	}
-	r.cluster.answers.put(key, a)
+	if !r.admission.young {
+		r.cluster.answers.put(key, a)
+	}
 	return a, nil
 }
 

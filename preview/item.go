@@ -1,6 +1,8 @@
 package preview
 
 import (
+	"fmt"
+
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -57,18 +59,47 @@ func (it *item) legacy(manager string) []managedEntry {
 // redact takes every sensitive value of the object, as wanted, before and live,
 // out of a text that the API server, or admission behind it, wrote about it.
 func (it *item) redact(text string) string {
-	var contents []map[string]any
+	contents := []map[string]any{it.wanted, it.before, it.live}
 	for _, object := range []*render.Object{it.head, it.base} {
 		if object != nil {
 			contents = append(contents, object.Unmasked())
 		}
 	}
-	for _, content := range []map[string]any{it.wanted, it.before, it.live} {
-		if content != nil {
-			contents = append(contents, content)
+	mask := it.object().Masker()
+	parts := make(map[string]any)
+	for _, content := range contents {
+		scalarsMasked(content, mask.Mask(content), parts)
+	}
+	// A value of the wrong shape is masked as a whole, and quoted in parts.
+	contents = append(contents, map[string]any{"apiVersion": "v1", "kind": "Secret", "stringData": parts})
+	return mask.MaskText(text, contents...)
+}
+
+// scalarsMasked adds every scalar inside content that masked does not show.
+func scalarsMasked(content, masked any, into map[string]any) {
+	switch typed := content.(type) {
+	case map[string]any:
+		other, _ := masked.(map[string]any)
+		for key, value := range typed {
+			if other == nil || key != "managedFields" { // masking leaves them out
+				scalarsMasked(value, other[key], into)
+			}
+		}
+	case []any:
+		other, _ := masked.([]any)
+		for i, value := range typed {
+			var counterpart any
+			if i < len(other) {
+				counterpart = other[i]
+			}
+			scalarsMasked(value, counterpart, into)
+		}
+	case nil, bool:
+	default:
+		if text := fmt.Sprint(content); !equal(content, masked) && text != "" {
+			into[text] = text
 		}
 	}
-	return it.object().Masker().MaskText(text, contents...)
 }
 
 // redactAll is redact for each of several texts; nil for none.

@@ -61,6 +61,8 @@ var refusals = []struct {
 	{0, "denied the request", "change what the admission webhook objects to, or ask whoever runs it", false},
 	{0, "denied request", "change what the admission policy objects to, or ask whoever runs it", false},
 	{0, "failed calling webhook", "an admission webhook does not answer; mend it or its failurePolicy, then run the plan again", true},
+	{0, "conversion webhook", "the webhook that converts this kind's versions does not answer; mend it, then run the plan again", true},
+	{0, "to proper version: ", "give the field a value of the kind that the API server's words ask for", false},
 	{http.StatusForbidden, "exceeded quota", "ask for less, or have the namespace's ResourceQuota raised", false},
 	{http.StatusForbidden, "is being terminated", "wait until the namespace is gone, or keep it", false},
 	{http.StatusForbidden, "violates PodSecurity", "meet the namespace's Pod Security level, or have it changed", false},

@@ -1,0 +1,297 @@
+package preview
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// manyKinds are one object of each kind, for a number.
+const manyKinds = deployment + `
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cm, labels: {a: b}, annotations: {note: text}}
+data: {a: "1", b: "2", "long.txt": "one\ntwo\n"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: secret}
+stringData: {password: correct-horse}
+data: {token: YmF0dGVyeS1zdGFwbGU=}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: svc}
+spec:
+  selector: {app: web}
+  ports:
+  - {name: dns, port: 53, targetPort: 53, protocol: UDP}
+  - {name: dns-tcp, port: 53, targetPort: 53}
+  - {name: web, port: 80, targetPort: http}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: sa}
+imagePullSecrets: [{name: one}, {name: two}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: ing}
+spec:
+  rules:
+  - host: a.example
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: svc, port: {number: 80}}}}]}
+  - host: b.example
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: svc, port: {name: web}}}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: np}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress]
+  ingress: [{from: [{podSelector: {matchLabels: {app: other}}}], ports: [{port: 80}]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: role}
+rules:
+- {apiGroups: [""], resources: [pods, configmaps], verbs: [get, list]}
+- {apiGroups: [apps], resources: [deployments], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: rb}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: role}
+subjects: [{kind: ServiceAccount, name: sa}]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: cron}
+spec:
+  schedule: "*/5 * * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          tolerations: [{key: a, operator: Exists}]
+          containers: [{name: job, image: job:1, args: [a, b], resources: {requests: {memory: 1024Mi}}}]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: sts}
+spec:
+  serviceName: svc
+  selector: {matchLabels: {app: sts}}
+  template:
+    metadata: {labels: {app: sts}}
+    spec:
+      nodeSelector: {disk: fast, zone: a}
+      volumes: [{name: v, emptyDir: {}}, {name: c, configMap: {name: cm, items: [{key: a, path: a}]}}]
+      containers: [{name: db, image: db:1, volumeMounts: [{name: v, mountPath: /v}, {name: c, mountPath: /c}]}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: hpa}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  maxReplicas: 5
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: pdb}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: pvc}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: quota}
+spec: {hard: {pods: "1000", requests.cpu: "1000"}}
+`
+
+// numbered returns manyKinds n times, under different names.
+func numbered(t testing.TB, n int) []map[string]any {
+	var all []map[string]any
+	for i := range n {
+		for _, object := range rendered(t, manyKinds).Objects {
+			content := clone(object.Unmasked()).(map[string]any)
+			content["metadata"].(map[string]any)["name"] = fmt.Sprintf("%s-%d", object.ID.Name, i)
+			all = append(all, content)
+		}
+	}
+	return all
+}
+
+func renderedOf(contents []map[string]any) *render.Rendered {
+	r := &render.Rendered{}
+	for _, content := range contents {
+		r.Objects = append(r.Objects, render.NewObject(content, render.Origin{File: "all.yaml"}, testMasker))
+	}
+	return r
+}
+
+// A mutation changes one random place of decoded JSON.
+type mutation struct{ random *rand.Rand }
+
+func (m mutation) of(content map[string]any) map[string]any {
+	changed := clone(content).(map[string]any)
+	roots := []string{"spec", "data", "rules", "metadata", "subjects", "imagePullSecrets"}
+	for range 20 {
+		root := roots[m.random.IntN(len(roots))]
+		if inner, ok := changed[root]; ok {
+			changed[root] = m.inside(root, inner, 0)
+			break
+		}
+	}
+	return changed
+}
+
+// inside goes down at random, and changes something there.
+func (m mutation) inside(name string, value any, depth int) any {
+	switch typed := value.(type) {
+	case map[string]any:
+		keys := sortedKeys(typed, nil)
+		if len(keys) > 0 && m.random.IntN(20) < 19 {
+			key := keys[m.random.IntN(len(keys))]
+			if key == "name" || key == "namespace" {
+				return value
+			}
+			if m.random.IntN(8) == 0 {
+				delete(typed, key)
+				return typed
+			}
+			typed[key] = m.inside(key, typed[key], depth+1)
+			return typed
+		}
+		if name == "labels" || name == "annotations" || name == "data" {
+			typed["added"] = "YWRkZWQ="
+		}
+		return typed
+	case []any:
+		switch n := m.random.IntN(4); {
+		case n == 0 && len(typed) > 1:
+			typed[0], typed[1] = typed[1], typed[0]
+			return typed
+		case n == 1 && len(typed) > 1:
+			return typed[:len(typed)-1]
+		case len(typed) > 0:
+			i := m.random.IntN(len(typed))
+			typed[i] = m.inside(name, typed[i], depth+1)
+		}
+		return typed
+	case string:
+		return typed + "x"
+	case int64:
+		return typed + 1
+	}
+	return value
+}
+
+// TestSuspectsAloneGiveTheSameAnswer changes hundreds of objects at random, in Git
+// and live, by various tools, and wants the plan that asks about suspects alone to
+// be the one that asks about everything.
+func TestSuspectsAloneGiveTheSameAnswer(t *testing.T) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			b := newBed(t)
+			m := mutation{rand.New(rand.NewPCG(seed, 7))}
+			base := numbered(t, 8)
+			b.applyContents("slipway", base)
+			head := b.disturb(m, base)
+			request := Request{Base: renderedOf(base), Head: renderedOf(head), Namespace: b.namespace}
+			all := b.as(b.cluster.Config(), ClusterOptions{DryRunAll: true})
+			want := all.Plan(t.Context(), []Request{request})[0]
+			got := b.preview.Plan(t.Context(), []Request{request})[0]
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("with suspects alone (-everything +suspects):\n%s", diff)
+			}
+			t.Logf("%d objects: %v; requests: %d for everything, %d for suspects",
+				len(head), want.Counts(), all.requests.Load(), b.preview.requests.Load())
+			if want.Counts()[Update] < 10 || want.Counts()[Refused] == 0 || want.Drifted() == 0 {
+				t.Errorf("the mutations make too little of a difference: %v, %d drifted", want.Counts(), want.Drifted())
+			}
+			before := b.preview.requests.Load()
+			again := b.preview.Plan(t.Context(), []Request{request})[0]
+			if diff := cmp.Diff(got, again); diff != "" {
+				t.Errorf("the second plan differs (-first +second):\n%s", diff)
+			}
+			t.Logf("requests for the second plan: %d", b.preview.requests.Load()-before)
+		})
+	}
+}
+
+func (b *bed) applyContents(manager string, contents []map[string]any) {
+	b.t.Helper()
+	b.eachLive(contents, func(ctx context.Context, it *item) error {
+		body, err := encode(it.wanted)
+		if err != nil {
+			return err
+		}
+		force := true
+		_, err = at(b.dynamic, it.address.place).Patch(ctx, it.address.name, types.ApplyPatchType, body,
+			metav1.PatchOptions{FieldManager: manager, Force: &force})
+		return err
+	})
+}
+
+func (b *bed) eachLive(contents []map[string]any, f func(context.Context, *item) error) {
+	b.t.Helper()
+	r := &run{cluster: b.preview, requests: []Request{{Namespace: b.namespace, Head: renderedOf(contents)}}}
+	if err := r.meet(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	r.collect()
+	r.resolve(b.t.Context())
+	for _, it := range r.items[0] {
+		if err := f(b.t.Context(), it); err != nil {
+			b.t.Fatalf("%s: %v", it.change.ID, err)
+		}
+	}
+}
+
+// disturb changes a third of the objects in Git, and a third live.
+func (b *bed) disturb(m mutation, base []map[string]any) (head []map[string]any) {
+	tools := []string{"kubectl-edit", "kubectl-client-side-apply", "some-controller", "slipway"}
+	b.eachLive(base, func(ctx context.Context, it *item) error {
+		if m.random.IntN(3) == 0 {
+			head = append(head, m.of(it.head.Unmasked()))
+		} else {
+			head = append(head, it.head.Unmasked())
+		}
+		if m.random.IntN(3) != 0 {
+			return nil
+		}
+		changed := m.of(it.wanted)
+		if m.random.IntN(6) == 0 {
+			changed["metadata"].(map[string]any)["annotations"] = map[string]any{lastApplied: "{}", "extra": "x"}
+		}
+		body, err := json.Marshal(mergePatch(it.wanted, changed))
+		if err != nil {
+			return err
+		}
+		_, err = at(b.dynamic, it.address.place).Patch(ctx, it.address.name, types.MergePatchType, body,
+			metav1.PatchOptions{FieldManager: tools[m.random.IntN(len(tools))]})
+		if err != nil && !strings.Contains(err.Error(), "nvalid") && !strings.Contains(err.Error(), "orbidden") && !strings.Contains(err.Error(), "unable to parse") &&
+			!strings.Contains(err.Error(), "unmarshal") {
+			return err // a mutation that the API server does not take is none
+		}
+		return nil
+	})
+	return head
+}

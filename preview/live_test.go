@@ -1,0 +1,339 @@
+package preview
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/client-go/rest"
+)
+
+func TestAutoscalersReplicasAreLeftAlone(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", deployment)
+	b.patch("kube-controller-manager", "apps/v1", "Deployment", "web", `{"spec":{"replicas":9}}`, "scale")
+	check(t, b.plan(deployment, deployment), `
+none Deployment web
+  warning spec.replicas is left to kube-controller-manager, which scales this object: Git wants 2, live are 9
+`)
+	// Git lets go of the field: no reset to 1.
+	without := strings.Replace(deployment, "  replicas: 2\n", "", 1)
+	check(t, b.plan(deployment, without), "\nnone Deployment web\n")
+	b.patch("kubectl", "apps/v1", "Deployment", "web", `{"spec":{"replicas":3}}`, "scale")
+	check(t, b.plan(deployment, deployment), `
+update Deployment web
+  spec.replicas: 3 -> 2 (already drifted) kubectl
+`)
+}
+
+func TestIgnoreRules(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", deployment)
+	b.patch("kubectl-edit", "apps/v1", "Deployment", "web",
+		`{"spec":{"replicas":7,"template":{"spec":{"containers":[{"name":"web","image":"nginx:hot"},{"name":"log","image":"fluent:3"}]}}}}`)
+	head := strings.Replace(deployment, "value: a", "value: b", 1)
+	rules := []IgnoreRule{
+		{Kind: "Deployment", Field: "/spec/replicas"},
+		{Group: "apps", Kind: "Deployment", Name: "web", Field: "/spec/template/spec/containers/[name=web]/image"},
+		{Kind: "Service", Field: "/spec"},
+	}
+	without := b.planAs(b.preview, deployment, head)
+	if n := len(without.Changes[0].Fields); n < 4 {
+		t.Errorf("without rules there are %d differences: %s", n, summary(without))
+	}
+	p := b.planAs(b.preview, deployment, head, rules...)
+	for _, f := range p.Changes[0].Fields {
+		if f.Path == "spec.replicas" || strings.HasSuffix(f.Path, "[web].image") {
+			t.Errorf("an ignored field differs: %+v", f)
+		}
+	}
+	if !strings.Contains(summary(p), `[web].env`) {
+		t.Errorf("a field that is not ignored is gone: %s", summary(p))
+	}
+	// A field of ours that Git changes, and a rule covers, keeps its live value.
+	check(t, b.planAs(b.preview, configuration, configuration), "\ncreate ConfigMap settings\n  data: null -> {\"colour\":\"blue\"} (already drifted)\n")
+	b.apply("slipway", configuration)
+	red := strings.Replace(configuration, "blue", "red", 1)
+	check(t, b.planAs(b.preview, configuration, red, IgnoreRule{Kind: "ConfigMap", Field: "/data/*"}), "\nnone ConfigMap settings\n")
+}
+
+const crd = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: PLURAL.example.com}
+spec:
+  group: example.com
+  names: {kind: KIND, plural: PLURAL, singular: SINGULAR, listKind: KINDList}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+          spec:
+            type: object
+            properties:
+              size: {type: integer, default: 3}
+              FIELD: {type: string}
+              parts:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [slot]
+                items: {type: object, required: [slot], properties: {slot: {type: string}, name: {type: string}}}
+              rules:
+                type: array
+                items: {type: object, properties: {a: {type: string}, b: {type: string, default: x}}}
+`
+
+func crdOf(kind, field string) string {
+	singular := strings.ToLower(kind)
+	return strings.NewReplacer("PLURAL", singular+"s", "SINGULAR", singular, "KIND", kind, "FIELD", field).Replace(crd)
+}
+
+func TestWhatArrivesInTheSameChangeIsNotValidated(t *testing.T) {
+	b := newBed(t)
+	head := crdOf("Boat", "colour") + `
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: arriving}
+---
+apiVersion: example.com/v1
+kind: Boat
+metadata: {name: boat}
+spec: {colour: red}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: inside, namespace: arriving}
+data: {a: b}
+`
+	p := b.plan("", head)
+	got := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.Action != Create {
+			t.Errorf("%s is %s because %s", c.ID, c.Action, c.Reason)
+		}
+		got[c.ID.Kind] = c.NotValidated
+	}
+	want := map[string]bool{"CustomResourceDefinition": false, "Namespace": false, "Boat": true, "ConfigMap": true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("not validated (-want +got):\n%s", diff)
+	}
+}
+
+func TestCustomResources(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", crdOf("Ship", "colour"))
+	ship := `
+apiVersion: example.com/v1
+kind: Ship
+metadata: {name: ship}
+spec: {colour: red, parts: [{slot: a, name: x}, {slot: b, name: x}], rules: [{a: one}, {a: two}]}
+status: {ignored: true}
+`
+	b.until(func() bool { return b.plan("", ship).Changes[0].Action == Create })
+	b.apply("slipway", ship)
+	check(t, b.plan(ship, ship), "\nnone Ship ship\n")
+	head := strings.NewReplacer("slot: b, name: x", "slot: b, name: z", "{a: two}", "{a: zero}, {a: two}").Replace(ship)
+	check(t, b.plan(ship, head), `
+update Ship ship
+  spec.parts[b].name: "x" -> "z" (this pull request)
+  spec.rules[1]: null -> {"a":"zero","b":"x"} (this pull request)
+`)
+	// A field that only the change to the CRD, in the same pull request, allows.
+	sails := strings.Replace(ship, "colour: red", "colour: red, sails: white", 1)
+	if c := b.plan(ship, sails).Changes[0]; c.Action != Refused {
+		t.Errorf("an undeclared field is %s: %+v", c.Action, c)
+	}
+	newer := strings.Replace(crdOf("Ship", "colour"), "rules:", "sails: {type: string}\n              rules:", 1)
+	c := b.plan(crdOf("Ship", "colour")+"---"+ship, newer+"---"+sails).Changes[1]
+	if c.Action != Update || !c.NotValidated || len(c.Fields) != 1 || c.Fields[0].Path != "spec.sails" {
+		t.Errorf("with its CRD changed: %+v", c)
+	}
+}
+
+// until asks again and again, for what the API server takes a moment to do.
+func (b *bed) until(done func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		if done() {
+			return
+		}
+	}
+	b.t.Fatal("it does not come about")
+}
+
+func TestGeneratedNamesAreRenames(t *testing.T) {
+	b := newBed(t)
+	document := func(hash, colour, name string) string {
+		return `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings-` + hash + `}
+data: {colour: ` + colour + `, size: big}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ` + name + `}
+data: {user: settings-` + hash + `}
+`
+	}
+	base, head := document("7f4dm2gc9h", "blue", "user"), document("k8bt2hc6mf", "red", "user")
+	b.apply("slipway", base)
+	check(t, b.plan(base, head), `
+update ConfigMap settings-k8bt2hc6mf (was settings-7f4dm2gc9h)
+  data.colour: "blue" -> "red" (this pull request)
+update ConfigMap user
+  data.user: "settings-7f4dm2gc9h" -> "settings-k8bt2hc6mf" (this pull request)
+`)
+	request := Request{Base: rendered(t, base), Head: rendered(t, head)}
+	check(t, Offline(request), `
+update ConfigMap settings-k8bt2hc6mf (was settings-7f4dm2gc9h) (not validated)
+  data.colour: "blue" -> "red" (this pull request)
+update ConfigMap user (not validated)
+  data.user: "settings-7f4dm2gc9h" -> "settings-k8bt2hc6mf" (this pull request)
+`)
+}
+
+func TestHandingOverIsNoDeletion(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", configuration)
+	plans := b.preview.Plan(t.Context(), []Request{
+		{Base: rendered(t, configuration), Head: rendered(t, ""), Namespace: b.namespace},
+		{Base: rendered(t, ""), Head: rendered(t, configuration), Namespace: b.namespace},
+		{Base: rendered(t, configuration), Namespace: b.namespace},
+	})
+	check(t, plans[0], "\n")
+	check(t, plans[1], "\nnone ConfigMap settings\n")
+	check(t, plans[2], "\n")
+	check(t, b.plan(configuration, ""), "\ndelete ConfigMap settings\n")
+}
+
+func TestAnIdentityThatMayNot(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", deployment+configuration)
+	secrets := "\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: SECRET}\nstringData: {a: b}"
+	many := strings.ReplaceAll(secrets, "SECRET", "s1") + strings.ReplaceAll(secrets, "SECRET", "s2") +
+		strings.ReplaceAll(secrets, "SECRET", "s3") + strings.ReplaceAll(secrets, "SECRET", "s4")
+	b.cluster.GrantDeployer(t, b.namespace, "reader",
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "list"}},
+		rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "patch"}},
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "patch", "create"}})
+	config, err := b.cluster.ServiceAccount(t.Context(), b.namespace, "reader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := b.as(config, ClusterOptions{})
+	p := b.planAs(reader, deployment+configuration, deployment+configuration+many+`
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: unreadable}
+`)
+	got := map[string]Action{}
+	for _, c := range p.Changes {
+		got[c.ID.Kind+" "+c.ID.Name] = c.Action
+		if (c.Action == Refused || c.Action == Unknown) && (!strings.Contains(c.Reason, "forbidden") || !strings.Contains(c.Hint, "grant")) {
+			t.Errorf("%s %s because %q; %q", c.Action, c.ID, c.Reason, c.Hint)
+		}
+	}
+	want := map[string]Action{
+		"Deployment web": None, "ConfigMap settings": Refused, "ServiceAccount unreadable": Unknown,
+		"Secret s1": Create, "Secret s2": Create, "Secret s3": Create, "Secret s4": Create,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+	if c := b.planAs(reader, configuration, "").Changes[0]; c.Action != Refused {
+		t.Errorf("a deletion that is not allowed: %+v", c)
+	}
+}
+
+func TestAnUnreachableCluster(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }() // it accepts, and never answers
+	silent := httptest.NewUnstartedServer(http.NotFoundHandler())
+	closed := silent.Listener.Addr().String()
+	_ = silent.Listener.Close()
+	for name, host := range map[string]string{"nobody there": closed, "nobody answers": listener.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			c, err := NewCluster("production", &rest.Config{Host: "http://" + host}, ClusterOptions{ContactTimeout: 300 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := c.Plan(t.Context(), []Request{{Base: rendered(t, deployment), Head: rendered(t, configuration)}})[0]
+			if p.Live != LiveUnreachable || p.Problem == nil || p.Counts()[Unknown] != 2 || len(p.Changes) != 2 {
+				t.Errorf("plan: %+v", p)
+			}
+			for _, change := range p.Changes {
+				if !strings.Contains(change.Reason, "production") {
+					t.Errorf("reason: %q", change.Reason)
+				}
+			}
+		})
+	}
+}
+
+// TestSecretsStayIn sends a known secret down every path of a plan, and looks for
+// it in everything that comes out.
+func TestSecretsStayIn(t *testing.T) {
+	const before, after, copied = "hunter2-before", "hunter2-after", "hunter2-copied"
+	b := newBed(t)
+	secret := func(value, more string) string {
+		return "apiVersion: v1\nkind: Secret\nmetadata: {name: s, annotations: {" + lastApplied + `: '{"stringData":{"a":"` + copied + `"}}'}}` +
+			"\nstringData: {a: " + value + "}\n" + more
+	}
+	plans := map[string]*Plan{"create": b.plan("", secret(after, ""))}
+	b.create("kubectl-client-side-apply", secret(before, "data: {gone: aHVudGVyMi1nb25l}"))
+	plans["take over"] = b.plan(secret(before, ""), secret(after, ""))
+	b.apply("slipway", secret(before, ""))
+	plans["update"] = b.plan(secret(before, ""), secret(after, ""))
+	plans["delete"] = b.plan(secret(before, ""), "")
+	plans["replace"] = b.plan(secret(before, ""), secret(after, "type: example.com/x"))
+	plans["wrong type"] = b.plan(secret(before, ""), "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: ["+after+"]}")
+	plans["wrong field"] = b.plan(secret(before, ""), "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: "+after+"}\nstringdata: {a: "+after+"}")
+	plans["not base64"] = b.plan(secret(before, ""), "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: "+after+"!}")
+	plans["offline"] = Offline(Request{Base: rendered(t, secret(before, "")), Head: rendered(t, secret(after, ""))})
+	plans["rename"] = Offline(Request{
+		Base: rendered(t, strings.Replace(secret(before, ""), "name: s,", "name: s-7f4dm2gc9h,", 1)),
+		Head: rendered(t, strings.Replace(secret(after, ""), "name: s,", "name: s-k8bt2hc6mf,", 1)),
+	})
+	for name, p := range plans {
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, known := range []string{"hunter2", "aHVudGVyMi"} {
+			if strings.Contains(string(text), known) {
+				t.Errorf("%s lets %s out: %s", name, known, text)
+			}
+		}
+	}
+	for name, action := range map[string]Action{
+		"create": Create, "take over": Update, "update": Update, "delete": Delete, "replace": Replace,
+		"wrong type": Refused, "wrong field": Refused, "not base64": Refused, "offline": Update, "rename": Update,
+	} {
+		if got := plans[name].Changes[0].Action; got != action {
+			t.Errorf("%s is %s: %+v", name, got, plans[name].Changes[0])
+		}
+	}
+	fields := plans["update"].Changes[0].Fields
+	if len(fields) == 0 || fields[0].Path != "data.a" || fields[0].Old == fields[0].New {
+		t.Errorf("the update does not show that the value changed: %+v", fields)
+	}
+}
