@@ -217,6 +217,23 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
+// Looking for a circle takes each environment once, not each way through them.
+func TestManyWays(t *testing.T) {
+	var environments, promotions strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&environments, "  a%d:\n  b%d:\n", i, i)
+		if i > 0 {
+			for _, step := range []string{"aa", "ab", "ba", "bb"} {
+				fmt.Fprintf(&promotions, "  - {from: %c%d, to: %c%d}\n", step[0], i-1, step[1], i)
+			}
+		}
+	}
+	content := "environments:\n" + environments.String() + "promotions:\n" + promotions.String()
+	if _, problems := Parse(File, []byte(content)); len(problems) > 0 {
+		t.Errorf("problems in a sound file: %v", problems)
+	}
+}
+
 // Installing the App deploys nothing: without a file no environment is selected.
 func TestDefaultAppliesNothing(t *testing.T) {
 	config := Default("apps/{application}/{environment}")

@@ -19,12 +19,17 @@ const (
 type problems struct {
 	file string
 	all  []render.Problem
+	said map[render.Problem]bool
 }
 
 // add notes a problem: a message of one sentence, and what to write instead.
 func (p *problems) add(line int, message, hint string) {
 	problem := render.Problem{File: p.file, Line: line, Message: cut(message), Hint: cut(hint)}
-	if !slices.Contains(p.all, problem) {
+	if !p.said[problem] {
+		if p.said == nil {
+			p.said = make(map[render.Problem]bool)
+		}
+		p.said[problem] = true
 		p.all = append(p.all, problem)
 	}
 }
