@@ -16,7 +16,6 @@ import (
 	"github.com/slipwayhq/slipway/app/github"
 	"github.com/slipwayhq/slipway/app/queue"
 	"github.com/slipwayhq/slipway/handlers"
-	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/preview"
 )
@@ -50,7 +49,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	worker := &handlers.Worker{
 		Planner:  s.planner(),
 		Pulls:    s.github.PullRequests(),
-		Comments: s.github.Comments(report.Marker),
+		Comments: s.github.Comments(),
 		Checks:   s.github.Checks(),
 		Trees:    s.mirrors,
 		Deadline: config.Limits.Deadline.Duration,

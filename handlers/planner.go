@@ -86,7 +86,7 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 		}
 	}
 	p.say(fmt.Sprintf("planning %d of %d targets", len(chosen.pairs), chosen.total))
-	r.Parts, err = p.parts(ctx, c, judge, engine, head, chosen.pairs)
+	r.Parts, err = p.parts(ctx, c, judge, head, chosen.pairs)
 	return r, err
 }
 
@@ -119,7 +119,7 @@ func (p *Planner) sides(ctx context.Context, repo Repo, c Comparison, r *report.
 }
 
 // parts renders nothing: it plans and judges what affected has rendered.
-func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, engine *render.Engine, head render.Tree, pairs []pair) ([]report.Part, error) {
+func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, head render.Tree, pairs []pair) ([]report.Part, error) {
 	plans, err := p.plans(ctx, c, judge, pairs)
 	if err != nil {
 		return nil, err
@@ -133,11 +133,7 @@ func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, engine 
 		if pair.head != nil && pair.head.Problem == nil {
 			part.Objects = len(pair.head.Objects)
 			part.Warnings = pair.head.Warnings
-			part.Findings, err = judge.findings(ctx, pair.head, func(object render.Object, field string) (string, int) {
-				origin := engine.Locate(ctx, head, object, field)
-				return origin.File, origin.Line
-			})
-			if err != nil {
+			if part.Findings, err = judge.findings(ctx, pair.head, locator(ctx, head)); err != nil {
 				return nil, fmt.Errorf("judge %s: %w", pair.target, err)
 			}
 			if judge.Policies != nil {
@@ -147,6 +143,18 @@ func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, engine 
 		parts[i] = part
 	}
 	return parts, nil
+}
+
+// locator finds a field's file and line in the head's tree. Where that cannot be
+// read now, the object's own origin has to do: a finding matters more than its line.
+func locator(ctx context.Context, head render.Tree) policy.Locate {
+	return func(object render.Object, field string) (string, int) {
+		origin, err := render.Locate(ctx, head, object, field)
+		if err != nil {
+			origin = object.Origin
+		}
+		return origin.File, origin.Line
+	}
 }
 
 // plans asks each cluster once for all of its targets. Results are by index; nil
