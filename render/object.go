@@ -48,14 +48,22 @@ type Object struct {
 	APIVersion string
 	Origin     Origin
 
-	sealed *sealed
+	sealed **sealed
 }
 
-// sealed is behind a pointer, so that printing a struct that has an Object in an
-// unexported field, where no method of Object is asked, prints an address.
+// sealed is behind a pointer to a pointer, so that printing a struct that has an
+// Object in an unexported field, where no method of Object is asked, prints an
+// address: fmt follows one pointer for a verb that does not fit, but not two.
 type sealed struct {
 	content map[string]any
 	mask    *Masker
+}
+
+func (o Object) open() sealed {
+	if o.sealed == nil {
+		return sealed{}
+	}
+	return **o.sealed
 }
 
 // NewObject wraps decoded content (the shapes of encoding/json, integers as
@@ -69,11 +77,12 @@ func NewObject(content map[string]any, origin Origin, mask *Masker) Object {
 	if !found {
 		group = ""
 	}
+	inside := &sealed{content: content, mask: mask}
 	return Object{
 		ID:         ObjectID{Group: group, Kind: text(content, "kind"), Namespace: text(metadata, "namespace"), Name: text(metadata, "name")},
 		APIVersion: apiVersion,
 		Origin:     origin,
-		sealed:     &sealed{content: content, mask: mask},
+		sealed:     &inside,
 	}
 }
 
@@ -84,27 +93,18 @@ func (o Object) Masked() map[string]any {
 	if o.sealed == nil {
 		return nil
 	}
-	return o.sealed.mask.Mask(o.sealed.content)
+	inside := o.open()
+	return inside.mask.Mask(inside.content)
 }
 
 // Unmasked returns the object as it would be applied; nil for the zero Object.
 // Only what talks to a cluster, or prints for a person who asked for it, may call
 // this; the result must not be changed and never be logged.
-func (o Object) Unmasked() map[string]any {
-	if o.sealed == nil {
-		return nil
-	}
-	return o.sealed.content
-}
+func (o Object) Unmasked() map[string]any { return o.open().content }
 
 // Masker returns what masks the object, so that what is live under the same id
 // can be masked alike. It may be nil, which masks too.
-func (o Object) Masker() *Masker {
-	if o.sealed == nil {
-		return nil
-	}
-	return o.sealed.mask
-}
+func (o Object) Masker() *Masker { return o.open().mask }
 
 // Equal reports whether both are the same object from the same place with the
 // same values.

@@ -39,14 +39,15 @@ func conventionsOf() []convention {
 	for _, level := range []string{"overlays", "envs", "environments"} {
 		all = append(all, convention{"{application}/" + level + "/{environment}", true}, convention{level + "/{environment}", true})
 	}
+	// Before clusters: in Flux's own example those hold only what points to apps.
+	for _, root := range []string{"apps", "applications", "services", "workloads"} {
+		all = append(all, convention{root + "/{application}/{environment}", false}, convention{root + "/{environment}/{application}", false}, convention{root + "/{environment}", false})
+	}
 	for _, level := range []string{"clusters", "envs", "environments", "env", "stages"} {
 		all = append(all, convention{level + "/{environment}/{application}", true})
 	}
 	for _, level := range []string{"clusters", "env", "stages"} {
 		all = append(all, convention{level + "/{environment}", true})
-	}
-	for _, root := range []string{"apps", "applications", "services", "workloads"} {
-		all = append(all, convention{root + "/{application}/{environment}", false}, convention{root + "/{environment}/{application}", false}, convention{root + "/{environment}", false})
 	}
 	for _, root := range []string{"deploy", "k8s", "kubernetes", "manifests", "kustomize"} {
 		all = append(all, convention{root + "/{environment}", false})

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,17 +30,34 @@ func explain(v *view.View, files *fileSystem, dir string, err error) error {
 	if errors.As(err, &problem) {
 		return problem
 	}
-	if len(files.kustomizations) == 0 {
+	if !slices.ContainsFunc(files.reads, read.isKustomization) {
 		return &view.Problem{File: dir, Message: "has no kustomization", Hint: "add a kustomization.yaml"}
 	}
-	for _, k := range files.kustomizations {
-		if problem := missing(v, k); problem != nil {
+	for _, r := range files.reads {
+		if problem := missing(v, r); r.isKustomization() && problem != nil {
 			return problem
 		}
 	}
-	text := redact(plainWords(err.Error()), files.secrets)
-	file, line := blame(files, err.Error())
-	return &view.Problem{File: file, Line: line, Message: "kustomize cannot build it: " + shorten(text)}
+	return complaint(files, err.Error())
+}
+
+// complaint passes on kustomize's own words about the file that they concern.
+func complaint(files *fileSystem, text string) *view.Problem {
+	words := plainWords(text)
+	problem := &view.Problem{File: blame(files, text)}
+	if match := malformed.FindStringSubmatch(words); match != nil {
+		last := files.reads[len(files.reads)-1]
+		problem.File = last.name // it stops at the first that does not parse
+		problem.Line, words = yamlError(errors.New(match[1]))
+		problem.Message = "is not YAML: " + redact(words, files.reads)
+		return problem
+	}
+	if strings.HasPrefix(words, "missing metadata") || strings.HasPrefix(words, "may not add resource") {
+		problem.File = files.reads[len(files.reads)-1].name
+	}
+	words, _, _ = strings.Cut(words, " in object {")
+	problem.Message = "kustomize cannot build it: " + shorten(redact(words, files.reads))
+	return problem
 }
 
 // missing finds a path in a kustomization that leads nowhere.
@@ -76,32 +94,43 @@ func hasKustomization(v *view.View, dir string) bool {
 }
 
 var (
-	aside     = regexp.MustCompile(`(accumulation err='(?:[^']|'[^:])*': |accumulating (?:resources|components): |recursed (?:accumulation of|merging from) path '[^']*': )`)
-	config    = regexp.MustCompile("(?s)(trouble configuring builtin \\w+) with config: `.*`: ")
-	yamlLine  = regexp.MustCompile(`\bline (\d+)(?:, column \d+)?: `)
-	treeFiles = regexp.MustCompile(`(?:/\.tree/)([^\s'":]+)`)
+	// A directory is tried as a file first; that it is none is no news.
+	triedAsFile = regexp.MustCompile(`accumulation err='accumulating resources from '[^']*': \(directory\)': `)
+	// And what does not parse as a file is tried as a directory.
+	triedAsDir = regexp.MustCompile(`(?s)^.*accumulation err='(?:accumulating resources from '[^']*': )?(?:merging resources from '[^']*': )?(.*)': must build at directory: '[^']*': file is not directory$`)
+	aside      = regexp.MustCompile(`accumulat(?:ing (?:resources|components)|eDirectory): |recursed (?:accumulation of|merging from) path '[^']*': |couldn't make target for path '[^']*': `)
+	config     = regexp.MustCompile("(?s)(trouble configuring builtin \\w+) with config: `.*`: ")
+	patchText  = regexp.MustCompile(`(?s) from \[(?:patch|path): .*\]`)
+	byteList   = regexp.MustCompile(`\[\d+(?: \d+)*\]( has invalid utf8 bytes :.*)?`)
+	malformed  = regexp.MustCompile(`(?s)^(?:accumulating resources from '[^']*': )?(?:MalformedYAMLError|trouble reading|.*MalformedYAMLError): (.*?)(?: in File: .*)?$`)
+	yamlLine   = regexp.MustCompile(`\bline (\d+)(?:, column \d+)?: `)
+	treeFiles  = regexp.MustCompile(`(?:/\.tree/)([^\s'":]+)`)
 )
 
-// plainWords strips kustomize's message of its trail and of whole configurations.
+// plainWords strips kustomize's message of its trail and of whole contents.
 func plainWords(text string) string {
+	text = triedAsFile.ReplaceAllString(text, "")
+	text = triedAsDir.ReplaceAllString(text, "$1")
 	text = config.ReplaceAllString(text, "$1: ")
+	text = patchText.ReplaceAllString(text, " from the patch")
+	text = byteList.ReplaceAllString(text, "[…]")
 	text = aside.ReplaceAllString(text, "")
 	text = strings.ReplaceAll(text, root+"/", "")
 	return strings.ReplaceAll(text, root, ".")
 }
 
-// blame names the file that the error speaks of: the last kustomization that is
-// an ancestor in the text, else the top one.
-func blame(files *fileSystem, text string) (string, int) {
+// blame names the file that a text speaks of: the kustomization of the last
+// directory in it, else the top one.
+func blame(files *fileSystem, text string) string {
 	file := files.root
 	for _, match := range treeFiles.FindAllStringSubmatch(text, -1) {
-		for _, k := range files.kustomizations {
-			if path.Dir(k.name) == match[1] {
-				file = k.name
+		for _, r := range files.reads {
+			if r.isKustomization() && path.Dir(r.name) == match[1] {
+				file = r.name
 			}
 		}
 	}
-	return file, 0
+	return file
 }
 
 // yamlError splits the line off a YAML parser's message.
@@ -152,42 +181,3 @@ func shorten(text string) string {
 	}
 	return text[:cut] + " …"
 }
-
-// minSecret is how long a line's value must be to be blanked; shorter ones are
-// parts of ordinary words.
-const minSecret = 3
-
-// redact blanks in text whatever the files that hold secrets, read as lines, give
-// as a value: after a colon, after an equals sign, or as a whole line.
-func redact(text string, secrets [][]byte) string {
-	for _, content := range secrets {
-		for _, line := range strings.Split(string(content), "\n") {
-			for _, value := range lineValues(line) {
-				if len(value) >= minSecret && !ordinary[value] {
-					text = strings.ReplaceAll(text, value, "***")
-				}
-			}
-		}
-	}
-	return text
-}
-
-func lineValues(line string) []string {
-	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "- "))
-	values := []string{}
-	if key, value, ok := strings.Cut(line, ":"); ok {
-		if key == "kind" || key == "apiVersion" || key == "name" || key == "namespace" || key == "path" {
-			return nil
-		}
-		values = append(values, strings.Trim(strings.TrimSpace(value), `"'`))
-	}
-	if _, value, ok := strings.Cut(line, "="); ok {
-		values = append(values, strings.Trim(value, `"'`))
-	}
-	if !strings.Contains(line, " ") && !strings.HasSuffix(line, ":") && !strings.HasSuffix(line, ".yaml") {
-		values = append(values, strings.Trim(line, `"'`))
-	}
-	return values
-}
-
-var ordinary = map[string]bool{"Secret": true, "Opaque": true, "true": true, "false": true, "null": true, "---": true}

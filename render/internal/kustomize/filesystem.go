@@ -22,6 +22,7 @@ const root = "/.tree"
 var (
 	errOwnSchema = errors.New("the kustomization sets openapi")
 	errReadOnly  = errors.New("the tree is read-only")
+	errDirectory = errors.New("(directory)") // told apart from other errors in kustomize's texts
 )
 
 // A fileSystem is kustomize's sight of the view during one run. Kustomizations
@@ -37,8 +38,7 @@ type fileSystem struct {
 	ownSchema         bool   // a kustomization sets openapi, and this run may not
 	annotationsMatter bool   // a file read could make annotations change the result
 	warnings          []string
-	kustomizations    []read // those read, in order
-	secrets           [][]byte
+	reads             []read // in order
 }
 
 // A read is a file as kustomize asked for it.
@@ -46,6 +46,8 @@ type read struct {
 	name    string
 	content []byte
 }
+
+func (r read) isKustomization() bool { return slices.Contains(FileNames, path.Base(r.name)) }
 
 func newFileSystem(v *view.View, dir string, alone, trace bool) *fileSystem {
 	return &fileSystem{view: v, dir: dir, alone: alone, trace: trace, root: path.Join(dir, FileNames[0])}
@@ -60,8 +62,10 @@ func (f *fileSystem) inTree(name string) (string, error) {
 	rel, ok := strings.CutPrefix(clean, root+"/")
 	if !ok {
 		file := f.root
-		if n := len(f.kustomizations); n > 0 {
-			file = f.kustomizations[n-1].name
+		for _, r := range f.reads {
+			if r.isKustomization() {
+				file = r.name
+			}
 		}
 		return "", f.view.Report(&view.Problem{File: file, Message: "refers to a path outside the repository: " + shorten(clean), Hint: "copy what is needed into the repository and refer to it by a relative path"})
 	}
@@ -93,15 +97,18 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 	}
 	content, err := f.view.Read(rel)
 	if err != nil {
+		if entry, failed := f.view.Resolve(rel); failed == nil && entry.Mode == view.Directory {
+			return nil, errDirectory
+		}
 		return nil, err
 	}
-	if !slices.Contains(FileNames, path.Base(rel)) {
-		f.note(content)
-		return content, nil
-	}
-	f.kustomizations = append(f.kustomizations, read{rel, content})
+	this := read{rel, content}
+	f.reads = append(f.reads, this)
 	f.note(content)
-	return f.judge(rel, content)
+	if this.isKustomization() {
+		return f.judge(rel, content)
+	}
+	return content, nil
 }
 
 // annotationMarks are texts without which a file cannot make the result depend on
@@ -114,9 +121,6 @@ var annotationMarks = [][]byte{
 }
 
 func (f *fileSystem) note(content []byte) {
-	if bytes.Contains(content, []byte("Secret")) || bytes.Contains(content, []byte("secretGenerator")) || !bytes.Contains(content, []byte("kind:")) {
-		f.secrets = append(f.secrets, content)
-	}
 	if f.annotationsMatter {
 		return
 	}

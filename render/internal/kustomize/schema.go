@@ -14,9 +14,10 @@ import (
 )
 
 // schema fences kyaml's OpenAPI schema, which is one for the whole process: a
-// build whose kustomizations set openapi changes how every later build merges.
-// Builds that do not set it share; one that does runs alone and puts the
-// built-in schema back. Waiting ends with the context, so that an abandoned
+// build whose kustomizations set openapi changes how every later build merges,
+// and comes out differently itself where the built-in schema was loaded before.
+// Builds that do not set it share; one that does runs alone, from no schema as in
+// a process of its own, and leaves none. Waiting ends with the context, so that an abandoned
 // build holds nobody up for longer than their own deadline.
 var schema = fence{semaphore.NewWeighted(everyone)}
 
@@ -35,6 +36,7 @@ func (f fence) exclusive(ctx context.Context) (release func(), err error) {
 	if err := f.seats.Acquire(ctx, everyone); err != nil {
 		return nil, err
 	}
+	openapi.ResetOpenAPI()
 	return func() {
 		openapi.ResetOpenAPI()
 		f.seats.Release(everyone)
