@@ -137,7 +137,10 @@ func troubleCases() map[string]report.Report {
 	offline.Plan.Live, offline.Plan.Cluster = preview.LiveOffline, ""
 	outsider := reporttest.New(offline)
 	outsider.Outsider = true
+	unknown := reporttest.Update("web")
+	unknown.Action, unknown.Reason, unknown.Hint = preview.Unknown, `deployments.apps "web" is forbidden: User "deployer" cannot get resource "deployments" in the namespace "web"`, "Grant it get"
 	return map[string]report.Report{
+		"unknown":      reporttest.New(reporttest.Part(production, 3, unknown)),
 		"refused":      reporttest.New(reporttest.Part(production, 3, refused)),
 		"unreachable":  reporttest.New(unreachable, ungranted),
 		"denied":       reporttest.New(reporttest.Part(staging, 6, change), denied),

@@ -10,6 +10,7 @@ import (
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/handlers/report/reporttest"
 	"github.com/slipwayhq/slipway/policy"
+	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -33,6 +34,7 @@ func TestConclusions(t *testing.T) {
 		"nothing":        {"slipway": ok},
 		"outsider":       {"slipway": report.ActionRequired, "slipway / staging": ok},
 		"refused":        {"slipway": bad, "slipway / production": bad},
+		"unknown":        {"slipway": bad, "slipway / production": bad},
 		"unreachable":    {"slipway": bad, "slipway / production": bad, "slipway / staging": bad},
 		"denied":         {"slipway": bad, "slipway / staging": ok, "slipway / production": bad},
 		"render-error":   {"slipway": bad, "slipway / dev": bad, "slipway / staging": ok, "slipway / production": ok},
@@ -124,6 +126,8 @@ func TestGrouping(t *testing.T) {
 		return reporttest.Part(reporttest.Target(environment, application), 1,
 			reporttest.Update(application, reporttest.Image(application, tag, "2.0")))
 	}
+	offline := reporttest.Part(staging, 3)
+	offline.Plan.Live = preview.LiveOffline
 	for name, test := range map[string]struct {
 		parts []report.Part
 		want  bool
@@ -137,6 +141,7 @@ func TestGrouping(t *testing.T) {
 		"a finding on one":     {[]report.Part{part("dev", "web", "1"), withFindings(part("staging", "web", "1"), policy.Finding{Level: policy.Info, Message: "m"})}, false},
 		"broken the same way":  {[]report.Part{{Target: dev, Problem: &render.Problem{Message: "m"}}, {Target: staging, Problem: &render.Problem{Message: "m"}}}, true},
 		"broken another way":   {[]report.Part{{Target: dev, Problem: &render.Problem{Message: "m"}}, {Target: staging, Problem: &render.Problem{Message: "n"}}}, false},
+		"another live state":   {[]report.Part{reporttest.Part(dev, 3), offline}, false},
 		"nothing and nothing":  {[]report.Part{reporttest.Part(dev, 3), reporttest.Part(staging, 5)}, true},
 		"nothing and an error": {[]report.Part{reporttest.Part(dev, 3), {Target: staging, Problem: &render.Problem{Message: "m"}}}, false},
 	} {

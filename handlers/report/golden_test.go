@@ -28,7 +28,7 @@ func TestGoldens(t *testing.T) {
 
 // TestCheckGoldens compares the checks of cases that differ in them.
 func TestCheckGoldens(t *testing.T) {
-	for _, name := range []string{"denied", "render-error", "nothing", "12-targets"} {
+	for _, name := range []string{"denied", "render-error", "nothing", "outsider", "12-targets"} {
 		t.Run(name, func(t *testing.T) { golden(t, name+".checks.md", printChecks(report.Checks(cases()[name]))) })
 	}
 }

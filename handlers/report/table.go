@@ -194,10 +194,20 @@ func liveCell(p Part) string {
 	case preview.LiveOffline:
 		return "not compared"
 	}
+	return name + syncWords(p)
+}
+
+// syncWords says whether the live state was as Git has it, apart from what the pull
+// request changes. Where not every object could be compared it claims nothing.
+func syncWords(p Part) string {
+	counts := p.Plan.Counts()
 	if n := p.Plan.Drifted(); n > 0 {
-		return fmt.Sprintf("%s%s already drifted", name, number(n))
+		return number(n) + " already drifted"
 	}
-	return name + "in sync"
+	if counts[preview.Refused]+counts[preview.Unknown] > 0 {
+		return "compared in part"
+	}
+	return "in sync"
 }
 
 // restRow counts the targets of the rows that the table has no room for.
@@ -208,7 +218,7 @@ func restRow(rows []row, actions []preview.Action) string {
 	}
 	t := count(parts...)
 	var b strings.Builder
-	fmt.Fprintf(&b, "| **%s** not named here |", plural(len(parts), "more target"))
+	fmt.Fprintf(&b, "| **%s**, named in the checks |", plural(len(parts), "more target"))
 	for _, action := range actions {
 		n := ""
 		if t.actions[action] > 0 {

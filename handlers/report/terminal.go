@@ -172,10 +172,7 @@ func liveText(p Part) string {
 	case preview.LiveOffline:
 		return "no cluster asked; the base compared with the head"
 	}
-	if n := p.Plan.Drifted(); n > 0 {
-		return number(n) + " already drifted"
-	}
-	return "in sync"
+	return syncWords(p)
 }
 
 // textTable returns the table of targets in columns of equal width.
