@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -165,116 +164,6 @@ func TestCallBudget(t *testing.T) {
 	}
 	if unconditional != 0 {
 		t.Errorf("%d calls of a repeated plan cost something of the rate limit", unconditional)
-	}
-}
-
-// drivers make each call, one by one.
-var drivers = map[string]func(context.Context, *world, *github.App) error{
-	"apps/get-authenticated": func(ctx context.Context, _ *world, a *github.App) error { _, err := a.Slug(ctx); return err },
-	"apps/create-installation-access-token": func(ctx context.Context, w *world, a *github.App) error {
-		_, err := a.Token(ctx, w.where.Installation)
-		return err
-	},
-	"apps/create-from-manifest": func(ctx context.Context, w *world, _ *github.App) error {
-		_, err := github.Convert(ctx, github.Settings{API: w.github.APIURL(), Transport: w.transport}, w.app.ManifestCode())
-		return err
-	},
-	"pulls/get": func(ctx context.Context, w *world, a *github.App) error {
-		_, err := a.PullRequests().Pull(ctx, w.where, w.pull)
-		return err
-	},
-	"pulls/list": func(ctx context.Context, w *world, a *github.App) error {
-		_, err := a.PullRequests().PullsAt(ctx, w.where, w.head)
-		return err
-	},
-	list: func(ctx context.Context, w *world, a *github.App) error { return publish(ctx, w, a.Comments()) },
-	create: func(ctx context.Context, w *world, a *github.App) error {
-		return publish(ctx, w, a.Comments())
-	},
-	get: func(ctx context.Context, w *world, a *github.App) error {
-		comments := a.Comments()
-		return errors.Join(publish(ctx, w, comments), publish(ctx, w, comments))
-	},
-	update: func(ctx context.Context, w *world, a *github.App) error {
-		err := publish(ctx, w, a.Comments())
-		for _, comment := range w.repo.Comments(w.pull) {
-			w.must(w.repo.EditComment("alice", comment.ID, body("other")))
-		}
-		return errors.Join(err, publish(ctx, w, a.Comments()))
-	},
-	remove: func(ctx context.Context, w *world, a *github.App) error {
-		err := publish(ctx, w, a.Comments())
-		if token, mintErr := a.Token(ctx, w.where.Installation); mintErr == nil {
-			_ = post(w, token, fmt.Sprintf("repos/octo/shop/issues/%d/comments", w.pull), body("again"))
-		}
-		return errors.Join(err, publish(ctx, w, a.Comments()))
-	},
-	listRuns: func(ctx context.Context, w *world, a *github.App) error {
-		return a.Checks().Start(ctx, w.where, w.head)
-	},
-	createRun: func(ctx context.Context, w *world, a *github.App) error {
-		return a.Checks().Start(ctx, w.where, w.head)
-	},
-	updateRun: func(ctx context.Context, w *world, a *github.App) error {
-		return errors.Join(a.Checks().Start(ctx, w.where, w.head),
-			a.Checks().Conclude(ctx, w.where, w.head, []report.Check{check("slipway", report.Success, 0)}, false))
-	},
-}
-
-func publish(ctx context.Context, w *world, comments *github.Comments) error {
-	return comments.Publish(ctx, w.where, w.pull, body("one"))
-}
-
-// app.yml declares what the code uses, no more and no less; with exactly that,
-// every call works.
-func TestManifestDeclaresWhatIsUsed(t *testing.T) {
-	m := readManifest(t)
-	if diff := cmp.Diff(github.Permissions(), m.Permissions); diff != "" {
-		t.Errorf("permissions: code against app.yml (-code +app.yml):\n%s", diff)
-	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(github.Events())), slices.Sorted(slices.Values(m.Events))); diff != "" {
-		t.Errorf("events: code against app.yml (-code +app.yml):\n%s", diff)
-	}
-	w := newWorld(t, standin.Options{})
-	for _, op := range github.Operations() {
-		drive := drivers[op.ID]
-		if drive == nil {
-			t.Errorf("%s has no driver", op.ID)
-			continue
-		}
-		w.another()
-		if err := drive(t.Context(), w, w.slipway); err != nil {
-			t.Errorf("%s with the permissions of app.yml: %v", op.ID, err)
-		}
-		if all, _ := w.operations(); !slices.Contains(all, op.ID) {
-			t.Errorf("its driver never calls %s: %q", op.ID, all)
-		}
-	}
-}
-
-// Each permission of a call is needed: with one level less, the call is forbidden.
-func TestManifestDeclaresNoMoreThanNeeded(t *testing.T) {
-	less := map[string]string{"write": "read", "read": ""}
-	worlds := map[string]*world{}
-	for _, op := range github.Operations() {
-		if op.Permission == "" {
-			continue
-		}
-		granted := op.Permission + ":" + less[op.Access]
-		w := worlds[granted]
-		if w == nil {
-			permissions := maps.Clone(readManifest(t).Permissions)
-			permissions[op.Permission] = less[op.Access]
-			if permissions[op.Permission] == "" {
-				delete(permissions, op.Permission)
-			}
-			w = newWorldWith(t, standin.Options{}, permissions)
-			worlds[granted] = w
-		}
-		w.another()
-		if err := drivers[op.ID](t.Context(), w, w.slipway); !errors.Is(err, github.ErrForbidden) {
-			t.Errorf("%s with %q: %v, want ErrForbidden", op.ID, granted, err)
-		}
 	}
 }
 

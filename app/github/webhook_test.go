@@ -1,14 +1,12 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1" // what must be refused
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -311,87 +309,5 @@ func TestDeliveryThatCouldNotBeKept(t *testing.T) {
 	got := w.Recent()
 	if len(got) != 2 || got[0].Outcome != Taken || got[1].Outcome != Refused || got[0].Repository != "octo/shop" {
 		t.Errorf("recent deliveries %+v", got)
-	}
-}
-
-func TestTranslate(t *testing.T) {
-	a := newApp(t, Settings{})
-	rerun := handlers.RerunEvent{Repository: testRepo, Head: testCommit, HeadBranch: "feature"}
-	for _, tc := range []struct {
-		name, event, body string
-		want              handlers.Event
-	}{
-		{"a pull request", "pull_request", payload("pull_request"), handlers.PullRequestEvent{Action: "opened", Repository: testRepo, Number: 3}},
-		{
-			"a base that changed", "pull_request",
-			strings.Replace(payload("pull_request"), `"opened"`, `"edited","changes":{"base":{"ref":{"from":"main"},"sha":{"from":"x"}}}`, 1),
-			handlers.PullRequestEvent{Action: "edited", Repository: testRepo, Number: 3, BaseChanged: true},
-		},
-		{
-			"a title that changed", "pull_request",
-			strings.Replace(payload("pull_request"), `"opened"`, `"edited","changes":{"title":{"from":"x"}}`, 1),
-			handlers.PullRequestEvent{Action: "edited", Repository: testRepo, Number: 3},
-		},
-		{"a run again", "check_run", payload("check_run"), rerun},
-		{"all again", "check_suite", payload("check_suite"), rerun},
-		{"a run that completed", "check_run", strings.Replace(payload("check_run"), "rerequested", "completed", 1), nil},
-		{"another App's run", "check_run", strings.Replace(payload("check_run"), `"app":{"id":42}`, `"app":{"id":43}`, 1), nil},
-		{"another App's suite", "check_suite", strings.Replace(payload("check_suite"), `"app":{"id":42}`, `"app":{"id":43}`, 1), nil},
-		{
-			"a merge group", "merge_group", payload("merge_group"),
-			handlers.MergeGroupEvent{Action: "checks_requested", Repository: testRepo, Base: testCommit, BaseRef: "refs/heads/main", Head: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
-		},
-		{"an event that nobody handles", "star", "not even JSON", nil},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got, err := a.Translate(tc.event, []byte(tc.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// A8: whatever bytes arrive, an answer is an event, nothing or ErrMalformed.
-func FuzzTranslate(f *testing.F) {
-	for _, event := range append(Events(), "ping") {
-		f.Add(event, []byte(payload(event)))
-		f.Add(event, []byte(strings.ReplaceAll(payload(event), "{", "[")))
-		f.Add(event, []byte(strings.ReplaceAll(payload(event), `{"id":7}`, "null")))
-	}
-	a, err := New(Settings{AppID: 42, PrivateKey: testKey()})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, event string, body []byte) {
-		got, err := a.Translate(event, body)
-		if err != nil && !errors.Is(err, ErrMalformed) {
-			t.Errorf("error %v is not ErrMalformed", err)
-		}
-		if got != nil {
-			for _, job := range got.Jobs() {
-				if strings.ContainsAny(job.Key(), "\n\x00 ") || strings.Contains(job.Key(), "..") && !bytes.Contains(body, []byte("..")) {
-					t.Errorf("job key %q", job.Key())
-				}
-			}
-		}
-	})
-}
-
-// What go-githubapp logs comes out of slog, without secrets.
-func TestZerologToSlog(t *testing.T) {
-	var out bytes.Buffer
-	log := newTestLog(&out)
-	ctx := withZerolog(t.Context(), log)
-	zerologSays(ctx, "validating ghs_abc failed")
-	if got := out.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "[redacted] failed") || !strings.Contains(got, "event=push") {
-		t.Errorf("logged %q", got)
-	}
-	fmt.Fprint(toSlog{ctx, log}, "not JSON")
-	if !strings.Contains(out.String(), "not JSON") {
-		t.Error("a line that is not JSON is lost")
 	}
 }
