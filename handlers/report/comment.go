@@ -40,7 +40,7 @@ type brevity struct {
 
 // brevities are tried in turn until what must be said leaves room. The last fits
 // whatever the report says.
-var brevities = []brevity{{60, 100, 600}, {40, 30, 400}, {20, 10, 200}, {6, 3, 100}}
+var brevities = []brevity{{30, 100, 600}, {30, 30, 400}, {15, 10, 200}, {5, 3, 100}}
 
 // inComment is how much of an object the comment shows at most.
 var inComment = detail{width: 240, lines: 150, size: MaxComment, notes: 10}

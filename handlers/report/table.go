@@ -22,8 +22,8 @@ type row struct {
 	cells []string // without the name: one per action shown, policy, live state
 }
 
-// table returns the table of targets with at most most rows. Rows that do not fit
-// are counted in a last one.
+// table returns the table of targets with at most most rows, and a few that count
+// what those have no room for.
 func table(parts []Part, most int) string {
 	actions := []preview.Action{preview.Create, preview.Update, preview.Replace, preview.Delete}
 	total := count(parts...)
@@ -41,7 +41,7 @@ func table(parts []Part, most int) string {
 	b.WriteString(" policy | live state |\n|:--|" + strings.Repeat("--:|", len(actions)) + ":--|:--|\n")
 	for i, r := range rows {
 		if i == most-1 && len(rows) > most {
-			b.WriteString(restRow(rows[i:], actions))
+			b.WriteString(restRows(rows[i:], actions))
 			break
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", rowName(r.parts), strings.Join(r.print(), " | "))
@@ -210,15 +210,37 @@ func syncWords(p Part) string {
 	return "in sync"
 }
 
-// restRow counts the targets of the rows that the table has no room for.
-func restRow(rows []row, actions []preview.Action) string {
-	var parts []Part
+// mostRest is the number of environments up to which the rest is counted for each.
+const mostRest = 5
+
+// restRows counts the targets of the rows that the table has no room for, in a row
+// for each environment where those are few.
+func restRows(rows []row, actions []preview.Action) string {
+	var environments []render.Environment
+	parts := map[render.Environment][]Part{}
+	var all []Part
 	for _, r := range rows {
-		parts = append(parts, r.parts...)
+		e := r.parts[0].Target.Environment
+		if parts[e] == nil {
+			environments = append(environments, e)
+		}
+		parts[e] = append(parts[e], r.parts...)
+		all = append(all, r.parts...)
 	}
+	if len(environments) > mostRest {
+		return restRow("", all, actions)
+	}
+	var b strings.Builder
+	for _, e := range environments {
+		b.WriteString(restRow(cell(short(string(e), 60))+": ", parts[e], actions))
+	}
+	return b.String()
+}
+
+func restRow(name string, parts []Part, actions []preview.Action) string {
 	t := count(parts...)
 	var b strings.Builder
-	fmt.Fprintf(&b, "| **%s**, named in the checks |", plural(len(parts), "more target"))
+	fmt.Fprintf(&b, "| %s**%s**, named in the check |", name, plural(len(parts), "more target"))
 	for _, action := range actions {
 		n := ""
 		if t.actions[action] > 0 {
