@@ -127,10 +127,10 @@ func TestLocalProblems(t *testing.T) {
 func TestLocalShallowAndPartial(t *testing.T) {
 	h := newHost(t)
 	h.commit(t, "main", map[string]string{"f": "1"})
-	h.branch(t, "change", "main")
 	h.commit(t, "main", map[string]string{"f": "2"})
+	h.commit(t, "main", map[string]string{"f": "3"})
 	dir := filepath.Join(t.TempDir(), "clone")
-	run(t, h.dir, "clone", "-q", "--depth=1", "--no-checkout", "--filter=blob:none", h.url(), dir)
+	run(t, h.dir, "clone", "-q", "--depth=2", "--no-checkout", "--filter=blob:none", h.url(), dir)
 	h.sent()
 	l := local(t, dir)
 	head, err := l.Resolve(context.Background(), "origin/main")
@@ -143,8 +143,13 @@ func TestLocalShallowAndPartial(t *testing.T) {
 	if !errors.As(err, &problem) || problem.File != "f" || !strings.Contains(problem.Message, "partial clone") {
 		t.Errorf("Read = %v, want a problem", err)
 	}
-	if _, err := l.MergeBase(context.Background(), head, head); err != nil {
-		t.Errorf("MergeBase in a shallow clone: %v", err)
+	first, err := l.Resolve(context.Background(), "origin/main~1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := render.Commit(run(t, dir, "commit-tree", "-m", "m", "-p", string(first), string(head)+"^{tree}"))
+	if got, err := l.MergeBase(context.Background(), head, side); err != nil || got != first {
+		t.Errorf("MergeBase in a shallow clone = %s, %v, want %s", got, err, first)
 	}
 	if _, requests := h.sent(); requests != 0 {
 		t.Errorf("reading a local repository made %d requests", requests)

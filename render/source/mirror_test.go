@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,5 +98,26 @@ func TestReadFetchesTheDirectoryOnce(t *testing.T) {
 	}
 	if fetches, _ := h.sent(); len(fetches) != 1 || strings.Count(fetches[0], "want ") != 3 {
 		t.Errorf("reading a directory of three took %q, want one fetch of three", fetches)
+	}
+}
+
+func TestReadersOfOneFileShareItsFetch(t *testing.T) {
+	h := newHost(t)
+	commit := h.commit(t, "main", map[string]string{"f": "1"})
+	m := open(t, h)
+	fetch(t, m, commit)
+	tree := treeOf(t, m, commit)
+	h.sent()
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if content, err := tree.Read(context.Background(), "f"); err != nil || string(content) != "1" {
+				t.Errorf("f = %q, %v", content, err)
+			}
+		})
+	}
+	all.Wait()
+	if fetches, _ := h.sent(); len(fetches) != 1 {
+		t.Errorf("%d fetches of one file, want one", len(fetches))
 	}
 }
