@@ -27,6 +27,7 @@ var (
 	clusterRE  = regexp.MustCompile(environmentPattern)
 	whoName    = regexp.MustCompile(`^(team|user):[A-Za-z0-9][A-Za-z0-9_.-]*(\[bot\])?$`)
 	ruleName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	selectors  = regexp.MustCompile(`^(/(\[[^\[\]=]+=[^\[\]]*\]|[^/\[\]]*))+$`)
 	expansions = regexp.MustCompile(`\{[^{}]*\}`)
 )
 
@@ -60,7 +61,11 @@ func (c checker) all() {
 	for i, field := range c.config.Sensitive {
 		at := pointerTo([]string{"sensitive", strconv.Itoa(i)})
 		c.kind(at.child("kind"), field.Kind)
-		c.pointer(at.child("field"), field.Field)
+		if place := at.child("field"); c.pointer(place, field.Field) && c.written(place) && field.Kind != "" {
+			if problem := field.Problem(); problem != nil {
+				c.problems.add(c.document.lines[place], problem.Message, problem.Hint)
+			}
+		}
 	}
 }
 
@@ -190,7 +195,10 @@ func (c checker) drift(at pointer, d deploy.DriftSettings) {
 	for i, rule := range d.Ignore {
 		item := at.child("ignore").child(strconv.Itoa(i))
 		c.kind(item.child("kind"), rule.Kind)
-		c.pointer(item.child("field"), rule.Field)
+		place := item.child("field")
+		if c.pointer(place, rule.Field) && c.written(place) && !selectors.MatchString(rule.Field) {
+			c.add(place, "write a list item as [name=web]", "is %q, in which a bracket is not [key=value]", rule.Field)
+		}
 	}
 }
 
@@ -219,14 +227,16 @@ func (c checker) kind(at pointer, kind string) bool {
 	return false
 }
 
-func (c checker) pointer(at pointer, field string) {
-	if c.written(at) && (!strings.HasPrefix(field, "/") || field == "/") {
-		hint := "write it with slashes, e.g. /spec/replicas"
-		if field != "" && !strings.ContainsAny(field, "/ ") {
-			hint = "write /" + strings.ReplaceAll(strings.TrimPrefix(field, "."), ".", "/")
-		}
-		c.add(at, hint, "is %q, which is not a JSON pointer", field)
+func (c checker) pointer(at pointer, field string) bool {
+	if !c.written(at) || strings.HasPrefix(field, "/") && field != "/" {
+		return true
 	}
+	hint := "write it with slashes, e.g. /spec/replicas"
+	if field != "" && !strings.ContainsAny(field, "/ ") {
+		hint = "write /" + strings.ReplaceAll(strings.TrimPrefix(field, "."), ".", "/")
+	}
+	c.add(at, hint, "is %q, which is not a JSON pointer", field)
+	return false
 }
 
 func (c checker) policies() {
