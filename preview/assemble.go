@@ -145,6 +145,17 @@ func overlappingList(live, wanted []any, name string) []any {
 	return list
 }
 
+// sameQuantities is sameQuantity for decoded JSON.
+func sameQuantities(a, b any) bool {
+	switch a.(type) {
+	case string, int64:
+	default:
+		return false
+	}
+	right, ok := b.(string)
+	return ok && sameQuantity(fmt.Sprint(a), right)
+}
+
 // sameQuantity reports whether two texts are one quantity, e.g. 1000m and 1.
 func sameQuantity(a, b string) bool {
 	if a == b {

@@ -14,14 +14,11 @@ import (
 )
 
 const (
-	// fewObjects of a kind in a namespace are read one by one: a LIST would bring
-	// all the others as well, and costs a round trip just the same.
-	fewObjects = 3
-	// pageSize is how many objects one LIST brings.
-	pageSize = 500
-	// crowd is how many unread objects for each wanted one make it cheaper to give
-	// up a LIST after its first page.
+	// crowd is how many objects for each wanted one make it cheaper to read the
+	// wanted ones by themselves than to list them all.
 	crowd = 20
+	// minPage and maxPage bound how many objects one LIST brings.
+	minPage, maxPage = 50, 500
 )
 
 // A place is a resource in a namespace (empty for what has none).
@@ -68,7 +65,7 @@ func (r *liveReader) read(ctx context.Context, addresses map[address]bool) map[a
 	var late []address // what lists did not settle
 	var mu sync.Mutex
 	for p, names := range places {
-		if len(names) <= fewObjects {
+		if len(names) == 1 {
 			for name := range names {
 				group.Go(func() error { r.get(ctx, address{p, name}); return nil })
 			}
@@ -94,7 +91,7 @@ func (r *liveReader) read(ctx context.Context, addresses map[address]bool) map[a
 // asked for one by one: the list is forbidden, failed, or too long.
 func (r *liveReader) list(ctx context.Context, p place, names map[string]bool) []address {
 	seen := make(map[string]map[string]any, len(names))
-	options := metav1.ListOptions{Limit: pageSize}
+	options := metav1.ListOptions{Limit: int64(min(max(crowd*len(names), minPage), maxPage))}
 	complete := false
 	for !complete {
 		list, err := r.resource(p).List(ctx, options)

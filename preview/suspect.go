@@ -1,5 +1,10 @@
 package preview
 
+import (
+	"slices"
+	"strings"
+)
+
 // isSettled reports whether applying the payload is known to change nothing
 // without asking: our manager applied exactly these fields before, nobody else
 // changed any of them since (who changes a field becomes its owner), and each
@@ -13,8 +18,27 @@ func isSettled(payload, live map[string]any, entries []managedEntry, manager str
 	if len(legacyLeftovers(entries, applied, manager)) > 0 {
 		return false
 	}
-	return settledMap(owned(payload), live, applied.fields)
+	check := settlement{quantities: hasQuantities(payload)}
+	return check.maps(owned(payload), live, applied.fields, "")
 }
+
+// A settlement compares what is wanted with what is live and ours.
+type settlement struct {
+	// quantities is set for kinds whose quantities the API server writes in its own
+	// way, 1 for 1000m.
+	quantities bool
+}
+
+// hasQuantities reports whether the API server knows the kind's quantities as such;
+// those of a custom resource are text to it.
+func hasQuantities(object map[string]any) bool {
+	version, _ := object["apiVersion"].(string)
+	group, _, found := strings.Cut(version, "/")
+	return !found || group == "apps" || group == "batch"
+}
+
+// quantityMaps are the maps whose values are quantities.
+var quantityMaps = []string{"limits", "requests", "hard", "capacity"}
 
 // owned returns the payload without what identifies the object, which nobody owns.
 func owned(payload map[string]any) map[string]any {
@@ -39,9 +63,9 @@ func owned(payload map[string]any) map[string]any {
 	return bare
 }
 
-// settledMap reports whether wanted has exactly the fields that node owns, each
+// maps reports whether wanted has exactly the fields that node owns, each
 // with its live value.
-func settledMap(wanted, live, node map[string]any) bool {
+func (c settlement) maps(wanted, live, node map[string]any, name string) bool {
 	children := len(node)
 	if _, self := node["."]; self {
 		children--
@@ -52,32 +76,32 @@ func settledMap(wanted, live, node map[string]any) bool {
 	for key, value := range wanted {
 		child, isOwned := node["f:"+key].(map[string]any)
 		liveValue, isLive := live[key]
-		if !isOwned || !isLive || !settledValue(value, liveValue, child) {
+		if !isOwned || !isLive || !c.value(value, liveValue, child, key, name) {
 			return false
 		}
 	}
 	return true
 }
 
-func settledValue(wanted, live any, node map[string]any) bool {
+func (c settlement) value(wanted, live any, node map[string]any, name, parent string) bool {
 	if isLeaf(node) {
 		// One whole to its owner: whatever else were in it would be replaced.
-		return wanted != nil && equal(wanted, live)
+		return wanted != nil && (equal(wanted, live) || c.quantities && slices.Contains(quantityMaps, parent) && sameQuantities(wanted, live))
 	}
 	switch typed := wanted.(type) {
 	case map[string]any:
 		m, ok := live.(map[string]any)
-		return ok && settledMap(typed, m, node)
+		return ok && c.maps(typed, m, node, name)
 	case []any:
 		list, ok := live.([]any)
-		return ok && settledList(typed, list, node)
+		return ok && c.list(typed, list, node)
 	}
 	return false
 }
 
-// settledList reports whether wanted has exactly the items that node owns, in the
+// list reports whether wanted has exactly the items that node owns, in the
 // order in which they are live.
-func settledList(wanted, live []any, node map[string]any) bool {
+func (c settlement) list(wanted, live []any, node map[string]any) bool {
 	items := ownedItems(node)
 	if len(items) != len(wanted) {
 		return false
@@ -95,7 +119,7 @@ func settledList(wanted, live []any, node map[string]any) bool {
 			return false
 		}
 		if m, isMap := value.(map[string]any); isMap {
-			if !settledItem(m, live[next], item.node) {
+			if !c.item(m, live[next], item.node) {
 				return false
 			}
 		}
@@ -104,7 +128,7 @@ func settledList(wanted, live []any, node map[string]any) bool {
 	return true
 }
 
-func settledItem(wanted map[string]any, live any, node map[string]any) bool {
+func (c settlement) item(wanted map[string]any, live any, node map[string]any) bool {
 	m, ok := live.(map[string]any)
 	if !ok {
 		return false
@@ -112,7 +136,7 @@ func settledItem(wanted map[string]any, live any, node map[string]any) bool {
 	if isLeaf(node) {
 		return equal(wanted, m)
 	}
-	return settledMap(wanted, m, node)
+	return c.maps(wanted, m, node, "")
 }
 
 // ownedItem is a list item as a fieldsV1 tree names it.
@@ -178,7 +202,8 @@ func (i *ownedItem) couldBe(value any) bool {
 		return false
 	}
 	for key, want := range i.keys {
-		if have, ok := m[key]; ok && keyJSON(have) != want {
+		_, given := m[key]
+		if _, defaulted := keyDefaults[key]; (given || defaulted) && keyValue(m, key) != want {
 			return false
 		}
 	}
