@@ -228,8 +228,12 @@ func checkID[T ~string](id T) error {
 	return nil
 }
 
-// checkRef makes sure that a ref is a full name as Git allows it: refs/….
+// checkRef makes sure that a ref is a full name as Git allows it, refs/…, or HEAD,
+// which is the remote's default branch.
 func checkRef(ref string) error {
+	if ref == "HEAD" {
+		return nil
+	}
 	bad := !strings.HasPrefix(ref, "refs/") || strings.HasSuffix(ref, ".") || strings.HasSuffix(ref, "/") ||
 		strings.Contains(ref, "..") || strings.Contains(ref, "@{") || strings.ContainsAny(ref, " ~^:?*[\\\x7f")
 	for _, part := range strings.Split(ref, "/") {
