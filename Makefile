@@ -40,7 +40,7 @@ bench: ## benchmarks with rivals in the same run, ratios printed
 
 .PHONY: golden
 golden: ## write the golden files anew; review them as text that people will read
-	$(GO) test ./handlers/... ./render/... ./fixtures/... -update
+	$(GO) test ./handlers/... ./policy/... ./render/... ./fixtures/scenarios -update
 
 .PHONY: schema
 schema: ## print the JSON Schema of .slipway.yaml

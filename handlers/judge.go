@@ -72,7 +72,7 @@ func (p *Planner) settings(ctx context.Context, repo Repository, base render.Tre
 		}
 	}
 	if content == nil {
-		return config.Config{}, nil, nil
+		return config.Default(""), nil, nil
 	}
 	r.Configuration = file
 	settings, problems := config.Parse(file, content)
@@ -144,14 +144,10 @@ func (j *judge) order() []render.Environment {
 	return names
 }
 
-// environment returns an environment's settings, the zero ones where it has none.
+// environment returns an environment's settings, the defaults where it has none.
 func (j *judge) environment(name render.Environment) config.Environment {
-	for _, environment := range j.Environments {
-		if environment.Name == name {
-			return environment
-		}
-	}
-	return config.Environment{Name: name}
+	settings, _ := j.Environments.Get(name)
+	return settings
 }
 
 // policyDirectory returns where the policies are, in a tree.
