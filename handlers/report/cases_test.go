@@ -87,7 +87,7 @@ func changeCases() map[string]report.Report {
 	replace := preview.Change{ID: reporttest.Object("batch", "Job", "migrate"), APIVersion: "batch/v1", Action: preview.Replace,
 		Origin: render.Origin{File: "apps/web/base/job.yaml", Line: 1},
 		Fields: []preview.Field{reporttest.Image("migrate", "1.4.1", "1.4.2")},
-		Reason: "spec.template: Invalid value: field is immutable", Hint: "The object is deleted and created again"}
+		Reason: "spec.template: Invalid value: field is immutable", Hint: "the object is deleted and created again"}
 	renamed := configMap("web-config-7h2k9f")
 	renamed.RenamedFrom = "web-config-4m8t2d"
 	renamed.Fields = []preview.Field{reporttest.Field("data[LOG_LEVEL]", "info", "debug")}
@@ -120,19 +120,19 @@ func changeCases() map[string]report.Report {
 func troubleCases() map[string]report.Report {
 	refused := reporttest.Update("web", image)
 	refused.Action, refused.Reason = preview.Refused, "Deployment.apps \"web\" is invalid: spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 80800: must be between 1 and 65535, inclusive"
-	refused.Hint = "Mend the value at the field named"
+	refused.Hint = "mend the value at the field named"
 	unreachable := reporttest.Part(production, 0, preview.Change{ID: reporttest.Object("apps", "Deployment", "web"), Action: preview.Unknown, Reason: "the cluster did not answer"})
 	unreachable.Plan.Live = preview.LiveUnreachable
-	unreachable.Plan.Problem = &render.Problem{Message: "cluster production: dial tcp 10.0.0.1:6443: i/o timeout", Hint: "Ask its operator, then re-run the check"}
+	unreachable.Plan.Problem = &render.Problem{Message: "cluster production: dial tcp 10.0.0.1:6443: i/o timeout", Hint: "ask its operator, then re-run the check"}
 	ungranted := reporttest.Part(staging, 0, reporttest.Update("web", image))
 	ungranted.Plan.Live, ungranted.Plan.Cluster = preview.LiveRefused, ""
-	ungranted.Plan.Problem = &render.Problem{File: ".slipway.yaml", Line: 4, Message: "the operator grants cluster `prod-eu` to no service account of this repository", Hint: "Name one of: staging"}
+	ungranted.Plan.Problem = &render.Problem{File: ".slipway.yaml", Line: 4, Message: "the operator grants cluster `prod-eu` to no service account of this repository", Hint: "name one of: staging"}
 	change := reporttest.Update("web", image)
 	denied := withFindings(reporttest.Part(production, 6, change),
-		policy.Finding{Rule: "main.deny_latest_tag", Level: policy.Deny, Object: change.ID, File: "apps/web/base/deployment.yaml", Line: 21, Message: "container `web` uses the tag latest", Hint: "Name a version"},
+		policy.Finding{Rule: "main.deny_latest_tag", Level: policy.Deny, Object: change.ID, File: "apps/web/base/deployment.yaml", Line: 21, Message: "container `web` uses the tag latest", Hint: "name a version"},
 		policy.Finding{Rule: "main.warn_no_limits", Level: policy.Warn, Object: change.ID, File: "apps/web/base/deployment.yaml", Line: 19, Message: "container web has no memory limit"},
 		policy.Finding{Rule: "main.info_owner", Level: policy.Info, Object: render.ObjectID{Kind: "Namespace", Name: "web"}, Message: "no owner is named"})
-	broken := report.Part{Target: dev, Problem: &render.Problem{File: "apps/web/overlays/dev/kustomization.yaml", Line: 7, Message: "no such file: `patch.yaml`", Hint: "Add the file, or drop the line"}}
+	broken := report.Part{Target: dev, Problem: &render.Problem{File: "apps/web/overlays/dev/kustomization.yaml", Line: 7, Message: "no such file: `patch.yaml`", Hint: "add the file, or drop the line"}}
 	offline := reporttest.Part(staging, 0, reporttest.Update("web", image))
 	offline.Plan.Live, offline.Plan.Cluster = preview.LiveOffline, ""
 	outsider := reporttest.New(offline)
@@ -154,7 +154,7 @@ func repositoryCases() map[string]report.Report {
 	conflict.Conflicts = []string{"apps/web/base/deployment.yaml", "apps/web/overlays/production/kustomization.yaml"}
 	configuration := reporttest.New()
 	configuration.Problems = []render.Problem{
-		{File: ".slipway.yaml", Line: 3, Message: "unknown key `enviroments`", Hint: "Write `environments`"},
+		{File: ".slipway.yaml", Line: 3, Message: "unknown key `enviroments`", Hint: "write `environments`"},
 		{File: ".slipway.yaml", Line: 9, Message: "promotion to `prod`, which is no environment"},
 		{File: "policies/main.rego", Line: 12, Message: "rego_parse_error: unexpected token"},
 	}

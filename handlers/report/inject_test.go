@@ -76,7 +76,7 @@ func checkInert(t *testing.T, s string) {
 
 // meaningful is what GitHub makes a mention, a reference or an emoji of, in text
 // that is not code.
-var meaningful = regexp.MustCompile(`@[a-zA-Z0-9]|#[0-9]|(?i:gh-[0-9])|https?://|(?i:www\.)|:[a-z+][a-z0-9_+-]*:`)
+var meaningful = regexp.MustCompile(`@[a-zA-Z0-9]|#[0-9]|(?i:gh-[0-9])|https?://|(?i:www\.)\S|:[a-z+][a-z0-9_+-]*:`)
 
 func unprinted(r rune) bool {
 	return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff

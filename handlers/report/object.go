@@ -155,7 +155,7 @@ func hint(text string) string {
 	if text == "" {
 		return ""
 	}
-	return ". " + sentence(brief(text, 500))
+	return "; " + sentence(brief(text, 500))
 }
 
 // paths is the short form of an object: its name and the fields that change.

@@ -173,6 +173,13 @@ func (g group) counts() string {
 	if t.changes() != "" {
 		words = append(words, t.changes())
 	}
+	switch {
+	case t.live[preview.LiveUnreachable] > 0:
+		words = append(words, "cluster unreachable")
+	case t.live[preview.LiveRefused] > 0:
+		words = append(words, "no access to a cluster")
+	}
+	t.live = nil
 	trouble := t.trouble()
 	if t.failed > 0 {
 		trouble[0] = "cannot be rendered"

@@ -79,6 +79,9 @@ func (t tally) trouble() []string {
 		words = append(words, plural(t.findings[policy.Warn], "warning"))
 	}
 	say(t.drifted, "%s already drifted")
+	if n := t.live[preview.LiveOffline]; n > 0 {
+		words = append(words, plural(n, "target")+" not compared with a cluster")
+	}
 	return words
 }
 
@@ -115,7 +118,11 @@ func Verdict(r Report) string {
 	if len(r.Parts) == 0 && len(r.Problems) > 0 {
 		words = words[1:]
 	}
-	return strings.Join(append(words, count(r.Parts...).trouble()...), " · ")
+	words = append(words, count(r.Parts...).trouble()...)
+	if r.Outsider {
+		words = append(words, "a collaborator must allow it")
+	}
+	return strings.Join(words, " · ")
 }
 
 // conclusion is how a target's check ends.

@@ -40,6 +40,19 @@ func Text(r Report, colour bool) string {
 	for _, g := range grouped(r.Parts) {
 		p.group(&b, g)
 	}
+	if remarks := p.remarks(r); remarks != "" {
+		b.WriteString(remarks + "\n")
+	}
+	b.WriteString(textTable(r.Parts))
+	verdict := map[Conclusion]string{Success: green, Failure: red, ActionRequired: yellow}[r.Conclusion()]
+	fmt.Fprintf(&b, "%s\n", p.with(bold+";"+verdict, Verdict(r)))
+	b.WriteString("Nothing was applied.\n")
+	return b.String()
+}
+
+// remarks are what concerns no single target, a line for each.
+func (p paint) remarks(r Report) string {
+	var b strings.Builder
 	for _, path := range r.Conflicts {
 		fmt.Fprintf(&b, "%s %s\n", p.with(red, "conflict"), visible(path))
 	}
@@ -55,13 +68,6 @@ func Text(r Report, colour bool) string {
 	if r.Configuration == "" && r.Layout != "" {
 		fmt.Fprintf(&b, "no configuration: the layout %s was recognised\n", visible(r.Layout))
 	}
-	if b.Len() > 0 {
-		b.WriteString("\n")
-	}
-	b.WriteString(textTable(r.Parts))
-	verdict := map[Conclusion]string{Success: green, Failure: red, ActionRequired: yellow}[r.Conclusion()]
-	fmt.Fprintf(&b, "%s\n", p.with(bold+";"+verdict, Verdict(r)))
-	b.WriteString("Nothing was applied.\n")
 	return b.String()
 }
 
@@ -126,7 +132,7 @@ func (p paint) change(b *strings.Builder, part Part, c preview.Change) {
 	}
 	b.WriteString("\n")
 	if c.Reason != "" {
-		fmt.Fprintf(b, "    %s\n", p.with(red, strings.TrimSpace(visible(c.Reason+"; "+c.Hint))))
+		fmt.Fprintf(b, "    %s\n", p.with(red, visible(withHint(c.Reason, c.Hint))))
 	}
 	for _, f := range findingsOn(part, c.ID) {
 		p.finding(b, f)
@@ -152,11 +158,7 @@ func (p paint) change(b *strings.Builder, part Part, c preview.Change) {
 
 func (p paint) finding(b *strings.Builder, f policy.Finding) {
 	colour := map[policy.Level]string{policy.Deny: red, policy.Warn: yellow, policy.Info: cyan}[f.Level]
-	text := f.Message
-	if f.Hint != "" {
-		text += "; " + f.Hint
-	}
-	fmt.Fprintf(b, "    %s %s: %s", p.with(colour, levels[f.Level].word), visible(f.Rule), visible(text))
+	fmt.Fprintf(b, "    %s %s: %s", p.with(colour, levels[f.Level].word), visible(f.Rule), visible(withHint(f.Message, f.Hint)))
 	if f.File != "" {
 		fmt.Fprintf(b, "  %s", visible(place(f.File, f.Line)))
 	}

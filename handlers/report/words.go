@@ -50,6 +50,14 @@ func place(file string, line int) string {
 	return file
 }
 
+// withHint joins a message and its hint, which may be empty.
+func withHint(message, hint string) string {
+	if hint == "" {
+		return message
+	}
+	return message + "; " + hint
+}
+
 // command returns the exact command line that prints the plan of one target, or of
 // all when there is none.
 func (r Report) command(target *render.Target) string {

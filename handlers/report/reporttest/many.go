@@ -29,7 +29,7 @@ func Shared(n int) report.Report {
 			parts[i].Plan.Changes[0].Fields = append(change.Fields, Drift("spec.replicas", int64(5), int64(3), "kubectl-edit"))
 		case i == 13:
 			parts[i] = report.Part{Target: target, Problem: &render.Problem{
-				File: target.Path + "/kustomization.yaml", Line: 7, Message: "no such file: `patch.yaml`", Hint: "Add the file, or drop the line"}}
+				File: target.Path + "/kustomization.yaml", Line: 7, Message: "no such file: `patch.yaml`", Hint: "add the file, or drop the line"}}
 		}
 	}
 	return New(parts...)
