@@ -115,7 +115,8 @@ func (m *Mirror) access(ctx context.Context, args ...string) (invocation, error)
 
 // Fetch makes commits local with their history and trees. It uses no network
 // where they are local already. It wraps [ErrUnknownCommit] where the remote does
-// not have one of them. A mirror that turns out to be broken is replaced by a new
+// not have one of them, [ErrNoRepository] where it does not have, or not show, the
+// repository. A mirror that turns out to be broken is replaced by a new
 // clone.
 func (m *Mirror) Fetch(ctx context.Context, commits ...render.Commit) error {
 	for _, commit := range commits {
@@ -130,8 +131,9 @@ func (m *Mirror) Fetch(ctx context.Context, commits ...render.Commit) error {
 	return nil
 }
 
-// FetchRef fetches a ref such as refs/heads/main or refs/pull/7/head and returns
-// the commit that it is at now.
+// FetchRef fetches a ref such as refs/heads/main or refs/pull/7/head, or HEAD, and
+// returns the commit that it is at now. It wraps [ErrUnknownCommit] where there is
+// no such ref, [ErrNoRepository] where there is no such repository.
 func (m *Mirror) FetchRef(ctx context.Context, ref string) (render.Commit, error) {
 	if err := checkRef(ref); err != nil {
 		return "", err
