@@ -1,5 +1,7 @@
-// Package deploy turns a rendered that may be applied into a receipt. What stands
-// here is what a repository says, in .slipway.yaml, of how its environments are
+// Package deploy turns a rendered that may be applied into a receipt: it takes the
+// target's lease, plans once more, applies in stages, waits until what it applied is
+// healthy, and prunes. What stands in this file
+// is what a repository says, in .slipway.yaml, of how its environments are
 // applied, watched and promoted: the settings, their defaults and their shapes.
 package deploy
 
