@@ -92,12 +92,17 @@ func (n nest) put(path string, value any) {
 }
 
 func fieldDifference(f preview.Field, width int) []line {
-	head := f.Path
 	note := fieldNote(f)
+	lines := wholeDifference(f, width)
 	if f.Path == "" && note == "" { // a whole object needs no path
-		return wholeDifference(f, width)
+		return lines
 	}
-	return append([]line{{fieldLine, strings.TrimSpace(fmt.Sprintf("@@ %s @@ %s", orDot(head), note))}}, wholeDifference(f, width)...)
+	head := strings.TrimSpace(fmt.Sprintf("@@ %s @@ %s", orDot(f.Path), note))
+	if len(lines) > 0 && lines[0].mark == fieldLine { // where in the text the first lines are
+		head += " " + strings.Trim(lines[0].text, "@ ")
+		lines = lines[1:]
+	}
+	return append([]line{{fieldLine, head}}, lines...)
 }
 
 func orDot(path string) string {

@@ -26,6 +26,7 @@ func TestDifference(t *testing.T) {
 		"list without keys": {fields: []preview.Field{{Path: "a", Old: []any{"x", "v"}, New: []any{"x", "z"}}}, want: "@@ a @@\n  - x\n- - v\n+ - z"},
 		"line end":          {fields: []preview.Field{{Path: "a", Old: "x\n", New: "x"}}, want: "@@ a @@\n- x\n+ x\n@@ the new text has no line end at its end @@"},
 		"blanks of a line":  {fields: []preview.Field{{Path: "a", Old: "x\ny\n", New: "x  \ny\n"}}, want: "@@ a @@\n- x\n+ x··\n  y"},
+		"deep in a text":    {fields: []preview.Field{{Path: "a", Old: "1\n2\n3\n4\n5\n", New: "1\n2\n3\n4\n6\n"}}, want: "@@ a @@ line 2\n  2\n  3\n  4\n- 5\n+ 6"},
 		"tab":               {fields: []preview.Field{{Path: "a", Old: "x\n\ty\n", New: "x\n\tz\n"}}, want: "@@ a @@\n  x\n- \ty\n+ \tz"},
 		"long line": {fields: []preview.Field{{Path: "a", Old: long + "1" + long, New: long + "2" + long}},
 			want: "@@ a @@\n- (after 90 equal characters) …xxxxxxxxxx1" + strings.Repeat("x", 29) + "… (111 characters)\n+ (after 90 equal characters) …xxxxxxxxxx2" + strings.Repeat("x", 29) + "… (111 characters)"},

@@ -87,7 +87,8 @@ func (g group) members() string {
 	return b.String()
 }
 
-// liveNotes says what a plan was compared with, where it was not a live cluster.
+// liveNotes says what a plan was compared with, where that was to be a live cluster
+// and was not.
 func liveNotes(p Part) []string {
 	var notes []string
 	switch p.Plan.Live {
@@ -95,8 +96,6 @@ func liveNotes(p Part) []string {
 		notes = append(notes, "❌ the cluster did not answer, so that nothing is known of its objects")
 	case preview.LiveRefused:
 		notes = append(notes, "❌ no access to the cluster is granted: this is the base branch compared with the result of the merge")
-	case preview.LiveOffline:
-		notes = append(notes, "no cluster was asked: this is the base branch compared with the result of the merge")
 	}
 	if p.Plan.Problem != nil {
 		notes = append(notes, problemNote(*p.Plan.Problem))

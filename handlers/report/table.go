@@ -182,19 +182,23 @@ func liveCell(p Part) string {
 	if p.Problem != nil || p.Plan == nil {
 		return "cannot be rendered"
 	}
-	name := ""
-	if p.Plan.Cluster != "" {
-		name = cell(short(p.Plan.Cluster, 60)) + " "
+	if p.Plan.Cluster == "" || p.Plan.Live == preview.LiveOffline {
+		return liveWords(p)
 	}
+	return cell(short(p.Plan.Cluster, 60)) + " " + liveWords(p)
+}
+
+func liveWords(p Part) string {
 	switch p.Plan.Live {
 	case preview.LiveUnreachable:
-		return name + "unreachable"
+		return "unreachable"
 	case preview.LiveRefused:
-		return name + "no access granted"
+		return "no access granted"
 	case preview.LiveOffline:
 		return "not compared"
+	default:
+		return syncWords(p)
 	}
-	return name + syncWords(p)
 }
 
 // syncWords says whether the live state was as Git has it, apart from what the pull

@@ -101,7 +101,7 @@ func (p paint) group(b *strings.Builder, g group) {
 
 func (p paint) plan(b *strings.Builder, part Part) {
 	if part.Plan.Live != preview.LiveCompared {
-		fmt.Fprintf(b, "  %s\n", p.with(yellow, liveText(part)))
+		fmt.Fprintf(b, "  %s\n", p.with(yellow, liveWords(part)))
 	}
 	if part.Plan.Problem != nil {
 		fmt.Fprintf(b, "  %s\n", p.with(yellow, problemText(*part.Plan.Problem)))
@@ -165,18 +165,6 @@ func (p paint) finding(b *strings.Builder, f policy.Finding) {
 	b.WriteString("\n")
 }
 
-func liveText(p Part) string {
-	switch p.Plan.Live {
-	case preview.LiveUnreachable:
-		return "cluster unreachable"
-	case preview.LiveRefused:
-		return "no access granted; the base compared with the head"
-	case preview.LiveOffline:
-		return "no cluster asked; the base compared with the head"
-	}
-	return syncWords(p)
-}
-
 // textTable returns the table of targets in columns of equal width.
 func textTable(parts []Part) string {
 	if len(parts) == 0 {
@@ -210,7 +198,7 @@ func textRow(p Part, actions []preview.Action) []string {
 	}
 	live := "cannot be rendered"
 	if p.Problem == nil && p.Plan != nil {
-		live = strings.TrimSpace(visible(p.Plan.Cluster) + " " + liveText(p))
+		live = strings.TrimSpace(visible(p.Plan.Cluster) + " " + liveWords(p))
 	}
 	return append(cells, policyCell(p, t), live)
 }
