@@ -146,9 +146,15 @@ func TestProblemsKeepSecrets(t *testing.T) {
 		"wrong type":            {"app/kustomization.yaml": "secretGenerator: {a: " + password + "}\n"},
 		"unknown field":         {"app/kustomization.yaml": "secretGenerator: [{name: s, literal: [a=" + password + "]}]\n"},
 		"same id twice":         {"app/kustomization.yaml": "resources: [a.yaml, b.yaml]\n", "app/a.yaml": secret + "stringData: {a: " + password + "}\n", "app/b.yaml": secret + "stringData: {a: " + password + "}\n"},
-		"plain, broken":         {"app/a.yaml": secret + "stringData:\n  a: " + password + ": x\n"},
-		"plain, unknown alias":  {"app/a.yaml": secret + "stringData:\n  a: *" + password + "\n"},
-		"plain, wrong tag":      {"app/a.yaml": secret + "stringData:\n  a: !!int " + password + "\n"},
+		"ambiguous reference": {
+			"app/kustomization.yaml": "resources: [../a, ../b, role.yaml]\n",
+			"app/role.yaml":          "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\nrules: [{resources: [secrets], resourceNames: [c]}]\n",
+			"a/kustomization.yaml":   "namespace: a\nsecretGenerator: [{name: c, literals: [x=" + password + "]}]\n",
+			"b/kustomization.yaml":   "namespace: b\nsecretGenerator: [{name: c, literals: [y=" + password + "]}]\n",
+		},
+		"plain, broken":        {"app/a.yaml": secret + "stringData:\n  a: " + password + ": x\n"},
+		"plain, unknown alias": {"app/a.yaml": secret + "stringData:\n  a: *" + password + "\n"},
+		"plain, wrong tag":     {"app/a.yaml": secret + "stringData:\n  a: !!int " + password + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rendered := mustRender(t, render.New(render.Options{}), rendertest.Tree(files), "app")

@@ -17,7 +17,6 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 
 	"github.com/slipwayhq/slipway/render/internal/view"
@@ -30,8 +29,7 @@ type Object struct {
 	File    string
 }
 
-// A Result is what a build produced. Secrets are what the files marked as secret;
-// no text about the build may repeat them.
+// A Result is what a build produced.
 type Result struct {
 	Objects  []Object // in the order of the source
 	Warnings []string
@@ -62,40 +60,34 @@ func Build(ctx context.Context, v *view.View, dir string, objects int) (Result, 
 	return build(v, dir, objects, true)
 }
 
-// build runs kustomize once with origin annotations, which tell where each object
-// comes from. Where those could change the objects, it runs once more without and
-// takes the objects from there.
+// build runs kustomize once, and again where the names leave a doubt about where
+// an object comes from.
 func build(v *view.View, dir string, objects int, alone bool) (Result, error) {
-	traced := newFileSystem(v, dir, alone, true)
-	resources, err := run(traced, dir)
-	if traced.ownSchema {
+	files := newFileSystem(v, dir, alone, false)
+	resources, err := run(files)
+	if files.ownSchema {
 		return Result{}, errOwnSchema
 	}
-	origins := map[string]string{}
-	if err == nil {
-		origins, err = originFiles(v, resources, dir)
-	}
-	if traced.annotationsMatter {
-		plain := newFileSystem(v, dir, alone, false)
-		resources, err = run(plain, dir)
-	} else if err == nil && !traced.keepOrigins {
-		err = resources.RemoveOriginAnnotations()
-	}
 	if err != nil {
-		return Result{}, explain(v, traced, dir, err)
+		return Result{}, explain(v, files, dir, err)
 	}
 	if resources.Size() > objects {
-		return Result{}, &view.Problem{File: traced.root, Message: fmt.Sprintf("renders %d objects, more than the %d that are allowed", resources.Size(), objects), Hint: "split the target, or raise the limit"}
+		return Result{}, &view.Problem{File: files.root, Message: fmt.Sprintf("renders %d objects, more than the %d that are allowed", resources.Size(), objects), Hint: "split the target, or raise the limit"}
 	}
-	result := Result{Objects: make([]Object, 0, resources.Size()), Warnings: traced.warnings}
+	origins, ok := matchOrigins(resources, files.sources())
+	if !ok {
+		// Without origins there are still objects, so its error changes nothing.
+		origins, _ = tracedOrigins(files)
+	}
+	result := Result{Objects: make([]Object, 0, resources.Size()), Warnings: files.warnings}
 	for _, r := range resources.Resources() {
-		content, err := decode(r.YNode())
-		if err != nil {
-			return Result{}, &view.Problem{File: origins[identity(r)], Message: fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err)}
-		}
 		file := origins[identity(r)]
 		if file == "" {
-			file = traced.root
+			file = files.root
+		}
+		content, err := decode(r.YNode())
+		if err != nil {
+			return Result{}, &view.Problem{File: file, Message: fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err)}
 		}
 		result.Objects = append(result.Objects, Object{Content: content, File: file})
 	}
@@ -103,7 +95,7 @@ func build(v *view.View, dir string, objects int, alone bool) (Result, error) {
 }
 
 // run is one run of kustomize; a panic inside it is an error.
-func run(files *fileSystem, dir string) (resources resmap.ResMap, err error) {
+func run(files *fileSystem) (resources resmap.ResMap, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			resources, err = nil, fmt.Errorf("kustomize stopped: %v", r)
@@ -111,43 +103,5 @@ func run(files *fileSystem, dir string) (resources resmap.ResMap, err error) {
 	}()
 	options := krusty.MakeDefaultOptions() // source order, built-in plugins only
 	options.LoadRestrictions = types.LoadRestrictionsNone
-	return krusty.MakeKustomizer(options).Run(files, path.Join(root, dir))
-}
-
-func identity(r *resource.Resource) string {
-	return r.GetApiVersion() + "|" + r.GetKind() + "|" + r.GetNamespace() + "|" + r.GetName()
-}
-
-const originAnnotation = "config.kubernetes.io/origin"
-
-// originFiles reads the origin annotations of a build of dir: identity to file,
-// symbolic links followed.
-func originFiles(v *view.View, resources resmap.ResMap, dir string) (map[string]string, error) {
-	files := make(map[string]string, resources.Size())
-	parsed := map[string]string{} // by annotation: many objects share a file
-	for _, r := range resources.Resources() {
-		text, ok := r.GetAnnotations(originAnnotation)[originAnnotation]
-		if !ok {
-			continue
-		}
-		file, seen := parsed[text]
-		if !seen {
-			origin, err := r.GetOrigin()
-			if err != nil {
-				return nil, fmt.Errorf("read the origin of %s: %w", identity(r), err)
-			}
-			file = origin.Path
-			if origin.ConfiguredIn != "" {
-				file = origin.ConfiguredIn
-			}
-			entry, err := v.Resolve(path.Join(dir, file))
-			if err != nil {
-				return nil, fmt.Errorf("find the origin of %s: %w", identity(r), err)
-			}
-			file = entry.Path
-			parsed[text] = file
-		}
-		files[identity(r)] = file
-	}
-	return files, nil
+	return krusty.MakeKustomizer(options).Run(files, path.Join(root, files.dir))
 }

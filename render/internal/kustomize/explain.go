@@ -56,6 +56,7 @@ func complaint(files *fileSystem, text string) *view.Problem {
 		problem.File = files.reads[len(files.reads)-1].name
 	}
 	words, _, _ = strings.Cut(words, " in object {")
+	words, _, _ = strings.Cut(words, "\n\n****") // whole objects follow
 	problem.Message = "kustomize cannot build it: " + shorten(redact(words, files.reads))
 	return problem
 }

@@ -1,7 +1,6 @@
 package kustomize
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,12 +32,12 @@ type fileSystem struct {
 	alone bool   // whether this run may set the schema
 	trace bool   // whether to record origins
 
-	root              string // the top kustomization's file, once read
-	keepOrigins       bool   // the repository itself asks for origin annotations
-	ownSchema         bool   // a kustomization sets openapi, and this run may not
-	annotationsMatter bool   // a file read could make annotations change the result
-	warnings          []string
-	reads             []read // in order
+	root       string // the top kustomization's file, once read
+	ownSchema  bool   // a kustomization sets openapi, and this run may not
+	warnings   []string
+	reads      []read // in order
+	resources  map[string]bool
+	generators map[string][]source // by kustomization
 }
 
 // A read is a file as kustomize asked for it.
@@ -50,7 +49,8 @@ type read struct {
 func (r read) isKustomization() bool { return slices.Contains(FileNames, path.Base(r.name)) }
 
 func newFileSystem(v *view.View, dir string, alone, trace bool) *fileSystem {
-	return &fileSystem{view: v, dir: dir, alone: alone, trace: trace, root: path.Join(dir, FileNames[0])}
+	return &fileSystem{view: v, dir: dir, alone: alone, trace: trace, root: path.Join(dir, FileNames[0]),
+		resources: map[string]bool{}, generators: map[string][]source{}}
 }
 
 // inTree is name relative to the tree's root.
@@ -104,32 +104,10 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 	}
 	this := read{rel, content}
 	f.reads = append(f.reads, this)
-	f.note(content)
 	if this.isKustomization() {
 		return f.judge(rel, content)
 	}
 	return content, nil
-}
-
-// annotationMarks are texts without which a file cannot make the result depend on
-// an object having annotations: JSON patches and replacements that name them, and
-// hashes over whole objects.
-var annotationMarks = [][]byte{
-	[]byte("metadata/annotations"), []byte("metadata.annotations"), []byte("needs-hash"),
-	[]byte(originAnnotation), []byte("fieldPath: metadata\n"), []byte("/metadata\n"), []byte("validators"),
-	[]byte("annotationSelector"), []byte("path: /metadata,"), []byte(`/metadata"`),
-}
-
-func (f *fileSystem) note(content []byte) {
-	if f.annotationsMatter {
-		return
-	}
-	for _, mark := range annotationMarks {
-		if bytes.Contains(content, mark) {
-			f.annotationsMatter = true
-			return
-		}
-	}
 }
 
 // IsDir implements [filesys.FileSystem].

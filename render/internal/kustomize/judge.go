@@ -44,14 +44,30 @@ func (f *fileSystem) judge(name string, content []byte) ([]byte, error) {
 		}
 	}
 	f.warn(name, k)
+	f.noteSources(name, k)
 	if !top || !f.trace {
 		return content, nil
 	}
-	if slices.Contains(k.BuildMetadata, types.OriginAnnotations) {
-		f.keepOrigins = true
-		return content, nil
-	}
 	return withOrigins(asJSON, k.BuildMetadata)
+}
+
+// noteSources keeps which files are resources, and what the generators make.
+func (f *fileSystem) noteSources(name string, k *types.Kustomization) {
+	for _, resource := range slices.Concat(k.Resources, k.Bases) {
+		f.resources[path.Join(path.Dir(name), resource)] = true
+	}
+	var made []source
+	for _, generator := range k.ConfigMapGenerator {
+		if generator.Behavior == "" || generator.Behavior == "create" {
+			made = append(made, source{"ConfigMap", generator.Name, name})
+		}
+	}
+	for _, generator := range k.SecretGenerator {
+		if generator.Behavior == "" || generator.Behavior == "create" {
+			made = append(made, source{"Secret", generator.Name, name})
+		}
+	}
+	f.generators[name] = made
 }
 
 // parse reads a kustomization exactly as kustomize does, and its JSON form.

@@ -1,11 +1,10 @@
 package kustomize
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -55,6 +54,9 @@ func guardFatal() {
 
 type fatalGuard struct{ next io.Writer }
 
+// logDate is what the standard logger puts before a line.
+var logDate = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `)
+
 // Write panics where it is reached from log.Fatal in kustomize, before log.Fatal
 // gets to end the process; what else kustomize logs, it drops.
 func (g fatalGuard) Write(line []byte) (int, error) {
@@ -66,7 +68,7 @@ func (g fatalGuard) Write(line []byte) (int, error) {
 		fatal = fatal || strings.HasPrefix(frame.Function, "log.Fatal") || strings.HasPrefix(frame.Function, "log.(*Logger).Fatal")
 		if strings.HasPrefix(frame.Function, "sigs.k8s.io/kustomize/") {
 			if fatal {
-				panic(fmt.Sprintf("%s", bytes.TrimSpace(line)))
+				panic(strings.TrimSpace(logDate.ReplaceAllString(string(line), "")))
 			}
 			return len(line), nil
 		}
