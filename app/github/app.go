@@ -176,7 +176,7 @@ func (a *App) Slug(ctx context.Context) (string, error) {
 	if slug != "" {
 		return slug, nil
 	}
-	client := a.client(&http.Client{Transport: a.asApp(), Timeout: callTimeout})
+	client := a.client(a.asApp())
 	app, _, err := client.Apps.Get(withOperation(ctx, appsGetAuthenticated), "")
 	if err != nil {
 		return "", a.explain(ctx, appsGetAuthenticated, fmt.Sprintf("app %d", a.id), err)
@@ -187,8 +187,16 @@ func (a *App) Slug(ctx context.Context) (string, error) {
 	return a.slug, nil
 }
 
-// client returns a go-github client for this GitHub over h.
-func (a *App) client(h *http.Client) *gogithub.Client {
+// client returns a go-github client for this GitHub over transport. Redirects (a
+// repository that was renamed) are followed on this GitHub alone: whoever answers
+// them is sent the token.
+func (a *App) client(transport http.RoundTripper) *gogithub.Client {
+	h := &http.Client{Transport: transport, Timeout: callTimeout, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if r.URL.Host != a.api.Host || r.URL.Scheme != a.api.Scheme || len(via) > 5 {
+			return fmt.Errorf("refused a redirect to %s", r.URL.Host)
+		}
+		return nil
+	}}
 	client := gogithub.NewClient(h)
 	client.BaseURL, client.UploadURL = a.api, a.upload
 	client.UserAgent = "slipway"

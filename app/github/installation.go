@@ -37,9 +37,8 @@ func (a *App) installation(id int64) *installation {
 		return t
 	}}
 	auth.current = auth.mint()
-	transport := newConditional(auth, conditionalBytes)
 	i := &installation{auth: auth, writes: limiter(a.pace)}
-	i.client = a.client(&http.Client{Transport: transport, Timeout: callTimeout})
+	i.client = a.client(newConditional(auth, conditionalBytes))
 	a.installations[id] = i
 	return i
 }

@@ -185,6 +185,28 @@ func TestErrorsSayWhatTheyMean(t *testing.T) {
 	}
 }
 
+// D7: a renamed repository is followed, to another host nothing goes.
+func TestRedirects(t *testing.T) {
+	leaked := false
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked = true }))
+	defer elsewhere.Close()
+	target := elsewhere.URL
+	a := appAt(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/renamed") {
+			_, _ = io.WriteString(w, `{"title":"here"}`)
+			return
+		}
+		http.Redirect(w, r, target, http.StatusMovedPermanently)
+	})
+	if _, err := a.PullRequests().Pull(t.Context(), testRepo, 1); !errors.Is(err, ErrTemporary) || leaked {
+		t.Errorf("to another host: %v, and it was asked: %v", err, leaked)
+	}
+	target = "/api/v3/repositories/1/renamed"
+	if pull, err := a.PullRequests().Pull(t.Context(), testRepo, 1); err != nil || pull.Title != "here" {
+		t.Errorf("on the same host: %q, %v", pull.Title, err)
+	}
+}
+
 func TestErrorsWithoutAnAnswer(t *testing.T) {
 	a := newApp(t, Settings{API: "http://127.0.0.1:1/"})
 	if _, err := a.PullRequests().Pull(t.Context(), testRepo, 1); !errors.Is(err, ErrTemporary) {

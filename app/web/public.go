@@ -13,7 +13,8 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // Public is what everybody may reach.
 type Public struct {
-	// Webhook takes GitHub's deliveries at WebhookPath ("/webhook" where empty).
+	// Webhook takes GitHub's deliveries at WebhookPath, which begins with a slash
+	// ("/webhook" where empty).
 	Webhook     http.Handler
 	WebhookPath string
 	// Schema is the JSON Schema of .slipway.yaml.
