@@ -9,10 +9,10 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-// GitHub's limits of an annotation, in characters, and ours of their number.
+// The limits of annotations, in characters; the title's is GitHub's.
 const (
 	maxTitle       = 255
-	maxMessage     = 16000 // its 64 KB hold as many characters of four bytes each
+	maxMessage     = 2000 // whose escapes stay below GitHub's 64 KB
 	maxAnnotations = 300
 )
 
@@ -51,7 +51,7 @@ func annotate(file string, line int, level, title, message, hint string) []Annot
 	if hint != "" {
 		message += "\n" + hint
 	}
-	lines := strings.Split(brief(message, maxMessage/8), "\n")
+	lines := strings.Split(brief(message, maxMessage), "\n")
 	for i := range lines {
 		lines[i] = visible(lines[i])
 	}

@@ -145,11 +145,10 @@ func (r Report) ordered(groups []group, room int) ([]group, [][]string) {
 
 // name names a group in Markdown.
 func (g group) name() string {
-	name := code(short(g.first().Target.String(), 120))
 	if len(g.parts) > 1 {
-		name = fmt.Sprintf("The same change in %s targets: %s and %s", number(len(g.parts)), name, plural(len(g.parts)-1, "other"))
+		return g.same() + g.names(code)
 	}
-	return name
+	return code(short(g.first().Target.String(), 120))
 }
 
 func (g group) heading() string { return g.name() + " · " + g.counts() }

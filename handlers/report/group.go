@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -162,5 +161,5 @@ func (g group) title() string {
 	if len(g.parts) == 1 {
 		return g.first().Target.String()
 	}
-	return fmt.Sprintf("the same change in %s targets", number(len(g.parts)))
+	return g.same() + g.names(visible)
 }

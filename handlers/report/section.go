@@ -148,12 +148,33 @@ func (g group) fold(blocks []string, open bool) string {
 	return fmt.Sprintf("<details%s><summary>%s</summary>\n\n%s\n</details>\n", attribute, g.summary(), strings.Join(blocks, "\n"))
 }
 
+// same says how many targets the group stands for.
+func (g group) same() string {
+	if count(g.first()).changing == 0 {
+		return fmt.Sprintf("the same of %s targets: ", number(len(g.parts)))
+	}
+	return fmt.Sprintf("the same change in %s targets: ", number(len(g.parts)))
+}
+
+// names names the group's targets, or the first of many.
+func (g group) names(print func(string) string) string {
+	const few = 3
+	names := make([]string, min(few, len(g.parts)))
+	for i := range names {
+		names[i] = print(short(g.parts[i].Target.String(), 120))
+	}
+	if len(g.parts) > few {
+		return names[0] + " and " + plural(len(g.parts)-1, "other")
+	}
+	return strings.Join(names, ", ")
+}
+
 // summary is the line that stays when a group is folded.
 func (g group) summary() string {
 	p := g.first()
 	name := tag(short(p.Target.String(), 120))
 	if len(g.parts) > 1 {
-		name = fmt.Sprintf("the same change in %s targets: %s and %s", number(len(g.parts)), name, plural(len(g.parts)-1, "other"))
+		name = g.same() + g.names(tag)
 	}
 	return "<b>" + name + "</b> " + g.counts()
 }

@@ -100,9 +100,6 @@ func (p paint) group(b *strings.Builder, g group) {
 }
 
 func (p paint) plan(b *strings.Builder, part Part) {
-	if part.Plan.Live != preview.LiveCompared {
-		fmt.Fprintf(b, "  %s\n", p.with(yellow, liveWords(part)))
-	}
 	if part.Plan.Problem != nil {
 		fmt.Fprintf(b, "  %s\n", p.with(yellow, problemText(*part.Plan.Problem)))
 	}
