@@ -28,6 +28,9 @@ func (r *run) unreachable(err error) []*Plan {
 	r.collect()
 	plans := make([]*Plan, len(r.requests))
 	reason := fmt.Sprintf("cluster %s did not answer: %v", r.cluster.name, err)
+	if isAnswer(err) {
+		reason = fmt.Sprintf("cluster %s does not tell us anything: %v", r.cluster.name, err)
+	}
 	for i, request := range r.requests {
 		for _, it := range r.items[i] {
 			it.change.Action = Unknown

@@ -17,6 +17,12 @@ func (r *run) judge(ctx context.Context, it *item) {
 		it.end(unread(it.readErr), nil)
 	case it.head == nil && it.live == nil:
 		it.gone = true
+	case (it.known || it.head == nil) && !r.cluster.takesDryRuns(ctx, r.kinds.check, it.kind.resource.GroupVersion().WithKind(it.change.ID.Kind)):
+		it.end(verdict{
+			action: Unknown,
+			reason: fmt.Sprintf("%s is served by an API server that does not say that it takes dry runs, so asking it might write", it.object().ID.Kind),
+			hint:   "have whoever runs that API server publish the dryRun parameter",
+		}, nil)
 	case it.head == nil:
 		r.judgeDelete(ctx, it)
 	case !it.known:

@@ -30,6 +30,7 @@ type kindSet struct {
 	versions map[schema.GroupKind][]string
 	// failed are the groups that could not be discovered, with why.
 	failed map[string]error
+	check  *dryRunCheck
 	at     time.Time
 }
 
@@ -39,16 +40,20 @@ type kindIndex struct {
 	set *kindSet
 }
 
-// get returns the kinds that the cluster serves; newer than forces another
-// discovery where the one at hand is older.
-func (k *kindIndex) get(ctx context.Context, client *discovery.DiscoveryClient, newerThan time.Time) (*kindSet, error) {
+// servedKinds returns the kinds that the cluster serves, by another discovery
+// where the one at hand is older than newerThan.
+func (c *Cluster) servedKinds(ctx context.Context, newerThan time.Time) (*kindSet, error) {
+	k := &c.kinds
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.set != nil && k.set.at.After(newerThan) && time.Since(k.set.at) < kindsAge {
 		return k.set, nil
 	}
 	at := time.Now()
-	_, lists, err := client.ServerGroupsAndResourcesWithContext(ctx)
+	checked := make(chan *dryRunCheck, 1)
+	go func() { checked <- c.newDryRunCheck(ctx) }()
+	_, lists, err := c.discovery.ServerGroupsAndResourcesWithContext(ctx)
+	check := <-checked
 	failed := make(map[string]error)
 	var partial *discovery.ErrGroupDiscoveryFailed
 	switch {
@@ -60,7 +65,7 @@ func (k *kindIndex) get(ctx context.Context, client *discovery.DiscoveryClient, 
 		return nil, err
 	}
 	k.set = newKindSet(lists)
-	k.set.failed, k.set.at = failed, at
+	k.set.failed, k.set.check, k.set.at = failed, check, at
 	return k.set, nil
 }
 

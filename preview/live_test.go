@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 )
 
@@ -335,5 +336,34 @@ func TestSecretsStayIn(t *testing.T) {
 	fields := plans["update"].Changes[0].Fields
 	if len(fields) == 0 || fields[0].Path != "data.a" || fields[0].Old == fields[0].New {
 		t.Errorf("the update does not show that the value changed: %+v", fields)
+	}
+}
+
+func TestOnlyWhatTakesDryRunsIsAsked(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", crdOf("Raft", "colour"))
+	raft := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Raft"}
+	b.until(func() bool { // its schema is published a moment later
+		return b.preview.takesDryRuns(t.Context(), &dryRunCheck{answers: map[schema.GroupVersionKind]bool{}}, raft)
+	})
+	foreign := &dryRunCheck{
+		answers: map[schema.GroupVersionKind]bool{},
+		foreign: map[schema.GroupVersion]bool{{Group: "metrics.example.com", Version: "v1"}: true},
+	}
+	for _, test := range []struct {
+		gvk  schema.GroupVersionKind
+		want bool
+	}{
+		{raft, true}, // not foreign
+		{schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, true},
+		{schema.GroupVersionKind{Group: "metrics.example.com", Version: "v1", Kind: "Metric"}, false}, // nothing published
+	} {
+		if got := b.preview.takesDryRuns(t.Context(), foreign, test.gvk); got != test.want {
+			t.Errorf("%s takes dry runs: %v", test.gvk, got)
+		}
+	}
+	const without = `{"paths":{"/apis/example.com/v1/rafts/{name}":{"patch":{"parameters":[{"name":"force"}],"x-kubernetes-group-version-kind":{"group":"example.com","version":"v1","kind":"Raft"}}}}}`
+	if publishesDryRun([]byte(without), raft) {
+		t.Error("a PATCH without the parameter is said to take it")
 	}
 }

@@ -19,7 +19,7 @@ func Offline(request Request) *Plan {
 		key := identify(it.object(), request.Namespace).String() + it.object().ID.Group
 		switch {
 		case it.head != nil && seen[key]:
-			it.end(verdict{action: Refused, reason: "the object is rendered twice", hint: "keep one of the two"}, nil)
+			it.end(twice(request.Target.String(), request), nil)
 		case it.head == nil:
 			it.change.Action = Delete
 		case it.base == nil:

@@ -2,6 +2,7 @@ package preview
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +60,7 @@ func (r *run) meet(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.kinds, err = r.cluster.kinds.get(ctx, r.cluster.discovery, time.Time{}); err != nil {
+	if r.kinds, err = r.cluster.servedKinds(ctx, time.Time{}); err != nil {
 		return err
 	}
 	var group errgroup.Group
@@ -182,7 +183,7 @@ func (r *run) resolve(ctx context.Context) {
 	}
 	r.each(find)
 	if missing {
-		if kinds, err := r.cluster.kinds.get(ctx, r.cluster.discovery, began); err == nil {
+		if kinds, err := r.cluster.servedKinds(ctx, began); err == nil {
 			r.kinds = kinds
 			r.each(find)
 		}
@@ -235,30 +236,45 @@ func (r *run) readLive(ctx context.Context) {
 // judgeAll decides about every item, many at once; each writes to itself alone.
 func (r *run) judgeAll(ctx context.Context) {
 	r.arriving.note(r.items)
-	wanted := make(map[address]bool)
-	r.each(func(it *item, _ Request) {
-		if it.head == nil {
+	wanted := make(map[address]string) // and by which target
+	r.each(func(it *item, request Request) {
+		if it.head == nil || it.kind.resource.Resource == "" {
 			return
 		}
-		if wanted[it.address] && it.kind.resource.Resource != "" {
-			it.end(verdict{action: Refused, reason: "the object is rendered twice", hint: "keep one of the two"}, nil)
+		if owner := wanted[it.address]; owner != "" {
+			it.end(twice(owner, request), nil)
+			return
 		}
-		wanted[it.address] = true
+		wanted[it.address] = request.Target.String() + " "
 	})
 	var group errgroup.Group
 	group.SetLimit(r.cluster.options.Parallel)
 	r.each(func(it *item, _ Request) {
 		switch {
 		case it.change.Action != "":
-		case it.head == nil && wanted[it.address]:
+		case it.head == nil && wanted[it.address] != "":
 			it.gone = true // handed over to another target
-		case !r.needsAnswer(it):
-			it.change.Action = None
 		default:
-			group.Go(func() error { r.judge(ctx, it); return nil })
+			group.Go(func() error {
+				if r.needsAnswer(it) {
+					r.judge(ctx, it)
+				} else {
+					it.change.Action = None
+				}
+				return nil
+			})
 		}
 	})
 	_ = group.Wait() // its functions return nil
+}
+
+// twice refuses an object that another target, or this one, renders already.
+func twice(owner string, request Request) verdict {
+	owner = strings.TrimSuffix(owner, " ")
+	if owner == request.Target.String() {
+		return verdict{action: Refused, reason: "the target renders this object twice", hint: "keep one of the two"}
+	}
+	return verdict{action: Refused, reason: "the target " + owner + " renders this object too", hint: "leave it to one of the two targets"}
 }
 
 // needsAnswer reports whether more than what was read is needed to know what
