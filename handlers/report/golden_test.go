@@ -77,3 +77,22 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
+
+// TestEqualReportsGiveEqualBytes would see the order of a map in anything said.
+func TestEqualReportsGiveEqualBytes(t *testing.T) {
+	say := func(r report.Report) string {
+		text, err := report.JSON(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Comment(r) + printChecks(report.Checks(r)) + report.Text(r, true) + string(text)
+	}
+	for name := range cases() {
+		first := say(cases()[name])
+		for range 5 {
+			if again := say(cases()[name]); again != first {
+				t.Fatalf("%s (-first +again):\n%s", name, cmp.Diff(first, again))
+			}
+		}
+	}
+}
