@@ -50,9 +50,10 @@ func traced(work func(context.Context, handlers.Job) error) func(context.Context
 	}
 }
 
-// collectors are the metrics: of the process, and of the queue as it is when asked.
+// collectors are the metrics: of calls to GitHub, of the process, and of the queue as
+// it is when asked.
 func (s *Service) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	all := append(s.github.Collectors(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge := func(name, help string, value func(queue.Stats) float64) {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "slipway_" + name, Help: help}, func() float64 { return value(s.queue.Stats()) }))
 	}
