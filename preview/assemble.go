@@ -25,7 +25,6 @@ func (r *run) assemble() []*Plan {
 
 // unreachable makes the plans of a cluster that did not answer.
 func (r *run) unreachable(err error) []*Plan {
-	r.collect()
 	plans := make([]*Plan, len(r.requests))
 	reason := fmt.Sprintf("cluster %s did not answer: %v", r.cluster.name, err)
 	if isAnswer(err) {

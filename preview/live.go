@@ -3,11 +3,14 @@ package preview
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/dynamic"
 
 	"golang.org/x/sync/errgroup"
@@ -43,7 +46,7 @@ type found struct {
 // A liveReader reads many objects at once, each place by one LIST where that is
 // cheaper and allowed.
 type liveReader struct {
-	client   dynamic.Interface
+	cluster  *Cluster
 	parallel int
 
 	mu    sync.Mutex
@@ -91,22 +94,22 @@ func (r *liveReader) read(ctx context.Context, addresses map[address]bool) map[a
 // asked for one by one: the list is forbidden, failed, or too long.
 func (r *liveReader) list(ctx context.Context, p place, names map[string]bool) []address {
 	seen := make(map[string]map[string]any, len(names))
-	options := metav1.ListOptions{Limit: int64(min(max(crowd*len(names), minPage), maxPage))}
-	complete := false
+	limit := min(max(crowd*len(names), minPage), maxPage)
+	next, complete := "", false
 	for !complete {
-		list, err := r.resource(p).List(ctx, options)
+		page, err := r.cluster.page(ctx, p, limit, next)
 		if err != nil {
 			break
 		}
-		for i := range list.Items {
-			if name := list.Items[i].GetName(); names[name] {
-				seen[name] = withKind(list.Items[i].Object, list.Object)
+		for _, object := range page.Items {
+			metadata, _ := object["metadata"].(map[string]any)
+			if name, _ := metadata["name"].(string); names[name] {
+				seen[name] = page.withKind(object)
 			}
 		}
-		options.Continue = list.GetContinue()
-		complete = options.Continue == "" || len(seen) == len(names)
-		remaining := list.GetRemainingItemCount()
-		if !complete && remaining != nil && *remaining > int64(crowd*(len(names)-len(seen))) {
+		next = page.Metadata.Continue
+		complete = next == "" || len(seen) == len(names)
+		if !complete && page.Metadata.Remaining > int64(crowd*(len(names)-len(seen))) {
 			break
 		}
 	}
@@ -122,23 +125,49 @@ func (r *liveReader) list(ctx context.Context, p place, names map[string]bool) [
 	return rest
 }
 
-// withKind gives an item the kind that some API servers leave out in lists.
-func withKind(item, list map[string]any) map[string]any {
-	if _, ok := item["kind"]; ok {
-		return item
+// A page is one answer to a LIST, decoded once: the dynamic client would look at
+// every byte three times.
+type page struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Continue  string `json:"continue"`
+		Remaining int64  `json:"remainingItemCount"`
+	} `json:"metadata"`
+	Items []map[string]any `json:"items"`
+}
+
+func (c *Cluster) page(ctx context.Context, p place, limit int, next string) (page, error) {
+	root := []string{"/apis", p.resource.Group, p.resource.Version}
+	if p.resource.Group == "" {
+		root = []string{"/api", p.resource.Version}
 	}
-	kind, _ := list["kind"].(string)
-	if len(kind) > len("List") {
-		item["kind"] = kind[:len(kind)-len("List")]
+	if p.namespace != "" {
+		root = append(root, "namespaces", p.namespace)
 	}
-	if _, ok := item["apiVersion"]; !ok {
-		item["apiVersion"] = list["apiVersion"]
+	request := c.discovery.RESTClient().Get().AbsPath(append(root, p.resource.Resource)...).Param("limit", strconv.Itoa(limit))
+	if next != "" {
+		request = request.Param("continue", next)
+	}
+	raw, err := request.Do(ctx).Raw()
+	if err != nil {
+		return page{}, err
+	}
+	var decoded page
+	return decoded, utiljson.Unmarshal(raw, &decoded)
+}
+
+// withKind gives an item the kind that lists leave out.
+func (p page) withKind(item map[string]any) map[string]any {
+	if _, ok := item["kind"]; !ok {
+		item["kind"] = strings.TrimSuffix(p.Kind, "List")
+		item["apiVersion"] = p.APIVersion
 	}
 	return item
 }
 
 func (r *liveReader) get(ctx context.Context, a address) {
-	object, err := r.resource(a.place).Get(ctx, a.name, metav1.GetOptions{})
+	object, err := at(r.cluster.dynamic, a.place).Get(ctx, a.name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		r.keep(a, found{})
@@ -154,8 +183,6 @@ func (r *liveReader) keep(a address, f found) {
 	defer r.mu.Unlock()
 	r.found[a] = f
 }
-
-func (r *liveReader) resource(p place) dynamic.ResourceInterface { return at(r.client, p) }
 
 func at(client dynamic.Interface, p place) dynamic.ResourceInterface {
 	if p.namespace == "" {

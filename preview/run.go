@@ -40,43 +40,57 @@ func (c *Cluster) Plan(ctx context.Context, requests []Request) []*Plan {
 	defer cancel()
 	r := &run{cluster: c, requests: requests}
 	if err := r.meet(ctx); err != nil {
+		r.collect()
 		return r.unreachable(err)
 	}
 	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
 	r.collect()
 	r.resolve(ctx)
-	r.readLive(ctx)
+	if err := r.read(ctx); err != nil {
+		return r.unreachable(err)
+	}
 	r.judgeAll(ctx)
 	return r.assemble()
 }
 
-// meet asks the cluster whether it is there, which kinds it serves and what its
-// admission configuration is.
+// meet finds out which kinds the cluster serves. The first time it also asks
+// whether it is there at all, which has a shorter limit.
 func (r *run) meet(ctx context.Context) error {
-	var err error
+	group, ctx := errgroup.WithContext(ctx)
 	if !r.cluster.kinds.known() {
-		// The first time nothing else is asked until it has answered.
-		if r.version, err = r.cluster.version(ctx); err != nil && !isAnswer(err) {
-			return err
-		}
+		group.Go(func() error { return r.askVersion(ctx) })
 	}
-	if r.kinds, err = r.cluster.servedKinds(ctx, time.Time{}); err != nil {
+	group.Go(func() error {
+		var err error
+		r.kinds, err = r.cluster.servedKinds(ctx, time.Time{})
+		return err
+	})
+	return group.Wait()
+}
+
+// askVersion asks for the version; the error means that nobody answers.
+func (r *run) askVersion(ctx context.Context) error {
+	version, err := r.cluster.version(ctx)
+	if err != nil && !isAnswer(err) {
 		return err
 	}
-	var group errgroup.Group
+	r.version = version
+	return nil
+}
+
+// read reads the admission configuration and what is live, unless nobody answers
+// any more.
+func (r *run) read(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if r.version == "" {
+		group.Go(func() error { return r.askVersion(ctx) })
+	}
 	group.Go(func() error {
 		r.admission = r.cluster.readAdmission(ctx, r.kinds)
 		return nil
 	})
 	group.Go(func() error {
-		if r.version != "" {
-			return nil
-		}
-		version, err := r.cluster.version(ctx)
-		if err != nil && !isAnswer(err) {
-			return err
-		}
-		r.version = version
+		r.readLive(ctx)
 		return nil
 	})
 	return group.Wait()
@@ -224,7 +238,7 @@ func (r *run) readLive(ctx context.Context) {
 			addresses[it.address] = true
 		}
 	})
-	reader := liveReader{client: r.cluster.dynamic, parallel: r.cluster.options.Parallel}
+	reader := liveReader{cluster: r.cluster, parallel: r.cluster.options.Parallel}
 	live := reader.read(ctx, addresses)
 	r.each(func(it *item, _ Request) {
 		answer := live[it.address]
