@@ -57,7 +57,7 @@ func Plan(ctx context.Context, o PlanOptions) (report.Report, error) {
 	}
 	return planner.Report(ctx, localRepo{repository}, handlers.Comparison{
 		Repository: handlers.Repository{Name: o.Repository},
-		BaseRef:    o.Base, Base: base, Head: head, Trusted: !o.Offline, Only: o.Targets,
+		BaseRef:    o.Base, Base: base, Head: head, Trusted: true, Only: o.Targets,
 	})
 }
 
@@ -89,10 +89,17 @@ func Render(ctx context.Context, o RenderOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	written := false
 	for _, r := range rendered {
 		if r.Problem != nil {
 			return fmt.Errorf("%s: %w", r.Target, r.Problem)
 		}
+		if written && len(r.Objects) > 0 {
+			if _, err := io.WriteString(out, "---\n"); err != nil {
+				return fmt.Errorf("write %s: %w", r.Target, err)
+			}
+		}
+		written = written || len(r.Objects) > 0
 		if err := render.Write(out, r, !o.Mask); err != nil {
 			return fmt.Errorf("write %s: %w", r.Target, err)
 		}

@@ -24,8 +24,13 @@ type Repository struct {
 	DefaultBranch string `json:"default_branch"`
 }
 
-// String prints owner/name.
-func (r Repository) String() string { return r.Owner + "/" + r.Name }
+// String prints owner/name, or the name alone of a local repository.
+func (r Repository) String() string {
+	if r.Owner == "" {
+		return r.Name
+	}
+	return r.Owner + "/" + r.Name
+}
 
 // A Pull is a pull request as GitHub has it now.
 type Pull struct {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/slipwayhq/slipway/render"
 )
@@ -69,3 +70,49 @@ func (Rerun) Kind() string { return "rerun" }
 
 // Key implements [Job].
 func (j Rerun) Key() string { return fmt.Sprintf("rerun/%s@%s", j.Repository, j.Head) }
+
+// DeployBranch brings every target that Slipway applies to what the default branch
+// says: those whose rendered digest is another than the one deployed. It is level-
+// triggered: a push, a person's word and the clock insert the same job.
+type DeployBranch struct {
+	Repository Repository `json:"repository"`
+}
+
+// Kind implements [Job].
+func (DeployBranch) Kind() string { return "deploy_branch" }
+
+// Key implements [Job].
+func (j DeployBranch) Key() string {
+	return fmt.Sprintf("branch/%s/%s", j.Repository, j.Repository.DefaultBranch)
+}
+
+// RunCommands obeys the commands of one comment. Its key is the comment's own, so
+// that commands never coalesce.
+type RunCommands struct {
+	Repository Repository `json:"repository"`
+	Number     int        `json:"number"`
+	Comment    int64      `json:"comment"`
+	Author     string     `json:"author"`
+	Body       string     `json:"body"`
+	At         time.Time  `json:"at"`
+}
+
+// Kind implements [Job].
+func (RunCommands) Kind() string { return "run_commands" }
+
+// Key implements [Job].
+func (j RunCommands) Key() string { return fmt.Sprintf("comment/%d", j.Comment) }
+
+// CheckDrift compares an environment's clusters with the commits deployed to them.
+type CheckDrift struct {
+	Repository  Repository         `json:"repository"`
+	Environment render.Environment `json:"environment"`
+}
+
+// Kind implements [Job].
+func (CheckDrift) Kind() string { return "check_drift" }
+
+// Key implements [Job].
+func (j CheckDrift) Key() string {
+	return fmt.Sprintf("environment/%s/%s", j.Repository, j.Environment)
+}

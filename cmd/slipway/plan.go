@@ -72,7 +72,7 @@ func plan(cmd *cobra.Command, options app.PlanOptions, format string) error {
 	if _, err := fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix(out, "\n")); err != nil {
 		return err
 	}
-	if conclusion := report.Checks(r)[0].Conclusion; conclusion != report.Success {
+	if r.Conclusion() != report.Success {
 		return errDenied
 	}
 	return nil
