@@ -59,15 +59,19 @@ var arrows = map[string][]string{
 	"app/queue":        {"handlers"},
 	"app/clusters":     {"handlers", "preview", "render", "deploy"},
 	"app/web":          {"handlers", "handlers/", ""},
-	"handlers":         {"handlers/", "policy", "preview", "render", "deploy"},
+	"handlers":         {"handlers/", "policy", "preview", "render", "render/edit", "deploy", "deploy/"},
 	"handlers/config":  {"render", "preview", "deploy", "policy"},
-	"handlers/report":  {"render", "preview", "policy"},
+	"handlers/report":  {"render", "preview", "policy", "deploy", "deploy/"},
 	"handlers/command": {},
 	"policy":           {"preview", "render"},
-	"deploy":           {"preview", "render"},
+	"deploy":           {"deploy/inventory", "preview", "render"},
+	"deploy/inventory": {"render"},
+	"deploy/drift":     {"deploy/inventory", "preview", "render"},
+	"deploy/promotion": {"deploy/inventory", "render", "render/edit"},
 	"preview":          {"render"},
 	"render":           {"render/internal/"},
 	"render/source":    {"render"},
+	"render/edit":      {"render"},
 }
 
 // TestImportsRunDown keeps the arrows: a package imports only what is below it.
@@ -105,7 +109,7 @@ var fences = []struct {
 	libraries, packages []string
 }{
 	{[]string{"github.com/google/go-github/", "github.com/palantir/go-githubapp", "github.com/bradleyfalzon/ghinstallation/"}, []string{"app/github"}},
-	{[]string{"k8s.io/client-go"}, []string{"app/clusters", "preview", "deploy"}},
+	{[]string{"k8s.io/client-go"}, []string{"app/clusters", "preview", "deploy", "deploy/inventory", "deploy/drift"}},
 	{[]string{"sigs.k8s.io/kustomize/api"}, []string{"render/internal/kustomize"}},
 	{[]string{"sigs.k8s.io/kustomize/kyaml"}, []string{"render/internal/", "render/edit", "preview"}}, // preview: merge keys of the built-in kinds
 	{[]string{"github.com/open-policy-agent/opa"}, []string{"policy"}},

@@ -41,6 +41,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	s.github, err = github.New(github.Settings{
 		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
 		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
+		WritesPerMinute: config.Limits.WritesPerMinute,
 	})
 	if err != nil {
 		return nil, err

@@ -71,6 +71,9 @@ type Limits struct {
 	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero
 	Deadline metav1.Duration `json:"deadline,omitempty"` // of one plan; 10m where zero
 	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 32 where zero
+	// WritesPerMinute is what writes of one installation to GitHub stay under; 80,
+	// GitHub's own limit, where zero; unpaced where negative.
+	WritesPerMinute int `json:"writesPerMinute,omitempty"`
 }
 
 // setupDirectory is where set-up writes, in the data directory.

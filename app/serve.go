@@ -93,5 +93,14 @@ func RunSetup(ctx context.Context, c Config, print func(address string), log *sl
 		return err
 	}
 	print(address)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-setup.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	return web.Serve(ctx, listeners, web.Public{Setup: setup, Schema: config.Schema()}.Handler(), nil, log)
 }

@@ -92,7 +92,12 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 	if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, job.Again); err != nil {
 		return err
 	}
-	return w.Comments.Publish(ctx, job.Repository, pull.Number, report.Comment(r))
+	err = w.Comments.Publish(ctx, job.Repository, pull.Number, report.Comment(r))
+	if errors.Is(err, ErrForbidden) { // a locked conversation: the checks have said it all
+		w.Log.WarnContext(ctx, "the comment cannot be written", "job", job.Key(), "error", err)
+		return nil
+	}
+	return err
 }
 
 // pullReport reads both sides from Git and plans them.
