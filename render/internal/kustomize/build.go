@@ -85,7 +85,7 @@ func build(v *view.View, dir string, objects int, alone bool) (Result, error) {
 		if file == "" {
 			file = files.root
 		}
-		content, err := decode(r.YNode())
+		content, err := decode(&r.RNode)
 		if err != nil {
 			return Result{}, &view.Problem{File: file, Message: fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err)}
 		}

@@ -3,16 +3,50 @@ package kustomize
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// decode turns a node into the shapes of encoding/json, with integers as int64,
-// as a trip through kustomize's own JSON would, without the trip.
-func decode(node *yaml.Node) (map[string]any, error) {
+// decode turns an object into the shapes of encoding/json, with integers as int64,
+// as a trip through kustomize's own YAML and JSON would, without the trip. Only
+// what the trip is known to change makes it, so that the objects are those that
+// kustomize prints and others apply.
+func decode(r *yaml.RNode) (map[string]any, error) {
+	node := r.YNode()
+	if changedByTrip(node) {
+		return trip(r)
+	}
 	value, err := decodeAny(node)
+	if err != nil {
+		return nil, err
+	}
+	content, ok := value.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("is no mapping")
+	}
+	return content, nil
+}
+
+// changedByTrip reports whether node has a folded text (>), into which printing
+// puts further line breaks around lines that are indented more.
+func changedByTrip(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.Style&yaml.FoldedStyle != 0 || slices.ContainsFunc(node.Content, changedByTrip)
+}
+
+// trip decodes what kustomize prints.
+func trip(r *yaml.RNode) (map[string]any, error) {
+	printed, err := r.String()
+	if err != nil {
+		return nil, fmt.Errorf("print: %w", err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(printed), &document); err != nil {
+		return nil, fmt.Errorf("read what kustomize prints: %w", err)
+	}
+	value, err := decodeAny(&document)
 	if err != nil {
 		return nil, err
 	}
