@@ -149,7 +149,7 @@ var notEnvironments = map[string]bool{
 
 // ranks order the well-known environments from development to production.
 var ranks = map[string]int{
-	"local": 1, "sandbox": 2, "dev": 3, "develop": 3, "development": 3, "ci": 4, "int": 4, "integration": 4,
+	"local": 1, "sandbox": 2, "sbox": 2, "dev": 3, "develop": 3, "development": 3, "ci": 4, "int": 4, "integration": 4,
 	"test": 5, "testing": 5, "tst": 5, "qa": 6, "perf": 7, "performance": 7, "load": 7, "nonprod": 8, "nonproduction": 8,
 	"uat": 9, "acc": 9, "acceptance": 9, "stage": 10, "staging": 10, "stg": 10,
 	"demo": 12, "preprod": 13, "preproduction": 13, "preview": 13, "canary": 14,
