@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/slipwayhq/slipway/render"
 )
 
 // arriving is what the change itself brings that other objects of it stand on.
@@ -11,18 +13,24 @@ type arriving struct {
 	kinds         map[schema.GroupKind]bool // whose CRD comes new or changed
 	clusterScoped map[schema.GroupKind]bool // of those
 	namespaces    map[string]bool           // that are not live yet
+	scaled        map[render.ObjectID]bool  // by an autoscaler
 }
 
-// arrivals finds the CRDs that the requests bring or change.
+// arrivals finds the CRDs that the requests bring or change, and what their
+// autoscalers scale.
 func arrivals(requests []Request) arriving {
 	a := arriving{
 		kinds:         make(map[schema.GroupKind]bool),
 		clusterScoped: make(map[schema.GroupKind]bool),
 		namespaces:    make(map[string]bool),
+		scaled:        make(map[render.ObjectID]bool),
 	}
 	for _, request := range requests {
 		base := objectsByID(request.Base, request.Namespace)
 		for _, object := range objectsOf(request.Head) {
+			if target, ok := scaleTarget(object, request.Namespace); ok {
+				a.scaled[target] = true
+			}
 			if object.ID.Group != "apiextensions.k8s.io" || object.ID.Kind != "CustomResourceDefinition" {
 				continue
 			}
@@ -38,6 +46,27 @@ func arrivals(requests []Request) arriving {
 		}
 	}
 	return a
+}
+
+// scaleTarget returns what an autoscaler scales.
+func scaleTarget(object *render.Object, namespace string) (render.ObjectID, bool) {
+	isAutoscaler := object.ID.Group == "autoscaling" && object.ID.Kind == "HorizontalPodAutoscaler"
+	if !isAutoscaler && (object.ID.Group != "keda.sh" || object.ID.Kind != "ScaledObject") {
+		return render.ObjectID{}, false
+	}
+	spec, _ := object.Unmasked()["spec"].(map[string]any)
+	reference, _ := spec["scaleTargetRef"].(map[string]any)
+	text := func(key, otherwise string) string {
+		if value, ok := reference[key].(string); ok && value != "" {
+			return value
+		}
+		return otherwise
+	}
+	group, _, _ := strings.Cut(text("apiVersion", "apps/v1"), "/")
+	return render.ObjectID{
+		Group: group, Kind: text("kind", "Deployment"), Name: text("name", ""),
+		Namespace: identify(object, namespace).Namespace,
+	}, true
 }
 
 // note finds what the requests bring and the cluster has not: namespaces, and

@@ -15,6 +15,10 @@ type item struct {
 	known   bool
 	address address
 	ignore  []pointer
+	// makesNamespace is set where applying makes the item's namespace if need be.
+	makesNamespace bool
+	// scaled is set where an autoscaler that Git has is to set its replicas.
+	scaled bool
 
 	// wanted is what head asks for, normalised; before the same of base.
 	wanted, before map[string]any

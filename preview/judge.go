@@ -161,6 +161,8 @@ func (r *run) judgeCreate(ctx context.Context, it *item) error {
 	ctx, collected := withWarnings(ctx)
 	after, err := r.cluster.dryRun(ctx, it.address, body)
 	switch {
+	case it.makesNamespace && isMissingNamespace(err, it.address.namespace):
+		it.unvalidated()
 	case err != nil:
 		r.refuse(it, err, collected.list())
 	case resourceVersion(after) != "":
@@ -173,11 +175,21 @@ func (r *run) judgeCreate(ctx context.Context, it *item) error {
 	return nil
 }
 
+// isMissingNamespace reports whether an error is that the namespace does not exist.
+func isMissingNamespace(err error, name string) bool {
+	var answer apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &answer) {
+		return false
+	}
+	details := answer.Status().Details
+	return details != nil && details.Kind == "namespaces" && details.Name == name
+}
+
 // judgeUpdate fills in the change, or returns errMoved when the live object has
 // changed since it was read.
 func (r *run) judgeUpdate(ctx context.Context, it *item) error {
 	manager := r.cluster.options.FieldManager
-	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore)
+	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore, it.scaled)
 	a, err := r.ask(ctx, it, d.payload)
 	if errors.Is(err, errMoved) {
 		return errMoved
@@ -186,14 +198,14 @@ func (r *run) judgeUpdate(ctx context.Context, it *item) error {
 		r.refuse(it, err, a.warnings)
 		return nil
 	}
-	it.change.Warnings = append(it.redactAll(a.warnings), d.left...)
-	it.change.Action = None
+	it.change.Action, it.change.Warnings = None, d.left
 	if a.after == nil {
 		return nil
 	}
 	it.fill(comparable(it.live, it.setsStatus()), comparable(a.after, it.setsStatus()), a.removed, manager, managedEntries(a.after))
 	if len(it.change.Fields) > 0 {
 		it.change.Action = Update
+		it.change.Warnings = append(it.redactAll(a.warnings), d.left...)
 	}
 	return nil
 }

@@ -32,6 +32,38 @@ update Deployment web
 `)
 }
 
+// TestReplicasAreHandedOver brings an autoscaler, and takes replicas out of Git in
+// the same change: the live ones stay.
+func TestReplicasAreHandedOver(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", deployment)
+	without := strings.Replace(deployment, "  replicas: 2\n", "", 1)
+	check(t, b.plan(deployment, without), "\nupdate Deployment web\n  spec.replicas: 2 -> 1 (this pull request)\n")
+	hpa := `
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 5}
+`
+	p := b.plan(deployment, without+hpa)
+	if p.Changes[0].Action != None || p.Changes[1].Action != Create {
+		t.Errorf("plan: %s", summary(p))
+	}
+}
+
+func TestTheNamespaceThatApplyingMakes(t *testing.T) {
+	b := newBed(t)
+	request := Request{Head: rendered(t, configuration), Namespace: "to-be-made"}
+	if c := b.preview.Plan(t.Context(), []Request{request})[0].Changes[0]; c.Action != Refused {
+		t.Errorf("without it: %+v", c)
+	}
+	request.CreateNamespace = true
+	if c := b.preview.Plan(t.Context(), []Request{request})[0].Changes[0]; c.Action != Create || !c.NotValidated {
+		t.Errorf("with it: %+v", c)
+	}
+}
+
 func TestIgnoreRules(t *testing.T) {
 	b := newBed(t)
 	b.apply("slipway", deployment)

@@ -77,9 +77,12 @@ type desire struct {
 // fit returns what is applied over a live object: Slipway's own marks are carried
 // on, replicas that an autoscaler sets are left to it, and ignored fields stay as
 // they are. The payload is changed.
-func fit(payload, live map[string]any, entries []managedEntry, manager string, ignore []pointer) desire {
+func fit(payload, live map[string]any, entries []managedEntry, manager string, ignore []pointer, scaled bool) desire {
 	d := desire{payload: payload}
 	carryMarks(payload, live, entries, manager)
+	if scaled {
+		handOver(payload, live, entries, manager)
+	}
 	if entry, ok := autoscaler(entries, manager); ok {
 		if spec, _ := payload["spec"].(map[string]any); spec["replicas"] != nil {
 			liveSpec, _ := live["spec"].(map[string]any)
@@ -124,6 +127,20 @@ func carryMarks(payload, live map[string]any, entries []managedEntry, manager st
 			}
 		}
 	}
+}
+
+// handOver keeps the live replicas of an object that an autoscaler is to scale and
+// whose replicas Git no longer has: letting go of a field that nobody else owns
+// yet would reset it to 1.
+func handOver(payload, live map[string]any, entries []managedEntry, manager string) {
+	at := path{{key: "spec"}, {key: "replicas"}}
+	spec, _ := payload["spec"].(map[string]any)
+	applied, ok := appliedBy(entries, manager)
+	value, isLive := at.in(live)
+	if spec == nil || spec["replicas"] != nil || !isLive || !ok || !applied.owns(at) || len(ownersOf(entries, manager, at)) > 0 {
+		return
+	}
+	spec["replicas"] = value
 }
 
 // autoscaler returns the entry of a controller that sets spec.replicas through the

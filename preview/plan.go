@@ -65,7 +65,9 @@ type Change struct {
 	// NotValidated is set where the API server could not judge the object: its
 	// Namespace or CRD comes in the same change, or there was no cluster.
 	NotValidated bool `json:"notValidated,omitempty"`
-	// Warnings are what the API server returned as warnings, e.g. a deprecated version.
+	// Warnings are what the API server returned as warnings about an object that
+	// changes, e.g. a deprecated version, and which wish of Git's is left to an
+	// autoscaler.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -139,4 +141,7 @@ type Request struct {
 	Ignore []IgnoreRule
 	// Namespace is given to namespaced objects that name none; empty means default.
 	Namespace string
+	// CreateNamespace says that applying makes Namespace where it is missing, so
+	// that objects in it are planned, though not validated.
+	CreateNamespace bool
 }

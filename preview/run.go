@@ -39,18 +39,24 @@ func (c *Cluster) Plan(ctx context.Context, requests []Request) []*Plan {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	r := &run{cluster: c, requests: requests}
-	if err := r.meet(ctx); err != nil {
-		r.collect()
-		return r.unreachable(err)
-	}
-	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
-	r.collect()
-	r.resolve(ctx)
-	if err := r.read(ctx); err != nil {
+	if err := r.look(ctx); err != nil {
 		return r.unreachable(err)
 	}
 	r.judgeAll(ctx)
 	return r.assemble()
+}
+
+// look collects what is wanted and reads what is live; the error means that the
+// cluster did not answer.
+func (r *run) look(ctx context.Context) error {
+	if err := r.meet(ctx); err != nil {
+		r.collect()
+		return err
+	}
+	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
+	r.collect()
+	r.resolve(ctx)
+	return r.read(ctx)
 }
 
 // meet finds out which kinds the cluster serves. The first time it also asks
@@ -227,6 +233,8 @@ func (r *run) locate(it *item, request Request) {
 	it.address = address{place{resource: it.kind.resource}, object.ID.Name}
 	if it.kind.namespaced {
 		it.address.namespace = namespace
+		it.makesNamespace = request.CreateNamespace && namespace == namespaceOr(request.Namespace)
+		it.scaled = r.arriving.scaled[identify(object, request.Namespace)]
 	}
 }
 
@@ -301,7 +309,7 @@ func (r *run) needsAnswer(it *item) bool {
 // isSuspect reports whether applying may change the live object.
 func (r *run) isSuspect(it *item) bool {
 	manager := r.cluster.options.FieldManager
-	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore)
+	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore, it.scaled)
 	return len(d.left) > 0 || !isSettled(d.payload, it.live, it.entries, manager) ||
 		r.admission.mayMutate(it.kind, d.payload, it.live, &r.namespaces)
 }
