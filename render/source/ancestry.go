@@ -1,0 +1,61 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// Parent returns a commit's first parent. It wraps [ErrUnknownCommit] where there
+// is no such commit, or it has no parent.
+func (r *Repository) Parent(ctx context.Context, commit render.Commit) (render.Commit, error) {
+	if err := checkID(commit); err != nil {
+		return "", err
+	}
+	r.guard.RLock()
+	defer r.guard.RUnlock()
+	found, err := r.objects.info(ctx, []string{string(commit) + "^1"})
+	if err != nil {
+		return "", fmt.Errorf("parent of %s: %w", commit, r.noted(ctx, err))
+	}
+	if found[0].kind != "commit" {
+		return "", fmt.Errorf("parent of %s: %w", commit, ErrUnknownCommit)
+	}
+	return render.Commit(found[0].id), nil
+}
+
+// Since returns the commits by which a branch came from one commit to another:
+// newest first, along first parents, to and all behind it down to from, which is not
+// among them; at most most of them. from may be empty, or no ancestor of to: then to
+// alone is returned.
+func (r *Repository) Since(ctx context.Context, from, to render.Commit, most int) ([]render.Commit, error) {
+	if from == "" {
+		return []render.Commit{to}, nil
+	}
+	for _, commit := range []render.Commit{from, to} {
+		if err := checkID(commit); err != nil {
+			return nil, err
+		}
+	}
+	r.guard.RLock()
+	defer r.guard.RUnlock()
+	args := []string{"rev-list", "--first-parent", fmt.Sprintf("--max-count=%d", most+1), "--end-of-options", string(to)}
+	out, err := invocation{dir: r.dir, args: args}.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("commits since %s: %w", from, r.noted(ctx, err))
+	}
+	var commits []render.Commit
+	for line := range strings.Lines(string(out)) {
+		commit := render.Commit(strings.TrimSpace(line))
+		if commit == from {
+			return commits, nil
+		}
+		commits = append(commits, commit)
+	}
+	if len(commits) > most {
+		return commits[:most], nil
+	}
+	return []render.Commit{to}, nil
+}
