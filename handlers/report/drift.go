@@ -1,0 +1,79 @@
+package report
+
+import (
+	"time"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// A DriftReport is what has drifted in one environment.
+type DriftReport struct {
+	Repository  string
+	Environment render.Environment
+	// Parts are those of targets that have drifted or could not be checked, sorted
+	// by application.
+	Parts []DriftPart
+	// Targets is how many targets the environment has.
+	Targets int
+}
+
+// A DriftPart is what has drifted in one target.
+type DriftPart struct {
+	Target  render.Target
+	Cluster string        // its registered name
+	Commit  render.Commit // the deployed one, with which the cluster is compared
+	// Digest is equal as long as what has drifted is.
+	Digest  string
+	Since   time.Time       // the check that saw this drift first (UTC)
+	Objects []DriftedObject // sorted by id
+	// Problem says why the check could not run. Objects are then those of the last
+	// check that could, at LastChecked (zero where there was none); FailingSince is
+	// the first of the checks that could not.
+	Problem      *render.Problem
+	LastChecked  time.Time
+	FailingSince time.Time
+}
+
+// A DriftKind says how the live state differs from Git.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	DriftChanged DriftKind = "changed"     // both have the field, with different values; or Git alone
+	DriftMissing DriftKind = "missing"     // the whole object is gone
+	DriftExtra   DriftKind = "extra field" // Git does not have it; a person set it
+)
+
+// A DriftedObject is one object of a target that is not as Git has it.
+type DriftedObject struct {
+	ID     render.ObjectID
+	Origin render.Origin // where Git has it
+	// Missing is set where the object is gone; Fields is empty then.
+	Missing bool
+	Fields  []DriftedField // sorted by path
+}
+
+// A DriftedField is one difference. Values are masked; nil is absent.
+type DriftedField struct {
+	Kind      DriftKind
+	Path      string // as preview prints it
+	Pointer   string // as an ignore rule names it: /spec/replicas; may be empty
+	Git, Live any
+	Manager   string    // who set the live value, from managedFields; may be empty
+	At        time.Time // when (UTC); zero where the server does not say
+}
+
+// DriftIssue returns title and body of the one drift issue of an environment; the
+// body has at most MaxComment characters. Its first line is d.Marker().
+func DriftIssue(d DriftReport) (title, body string) { return d.title(), d.body() }
+
+// Marker returns the first line of the issue's body: it names the environment and
+// the digest of the drift. While it is equal the issue is not to be edited.
+func (d DriftReport) Marker() string {
+	return DriftMarker(d.Environment) + d.Digest() + " -->"
+}
+
+// DriftMarker returns how the body of an environment's drift issue starts.
+func DriftMarker(e render.Environment) string {
+	return "<!-- slipway:drift " + markerWord(string(e)) + " "
+}
