@@ -66,11 +66,12 @@ type PullRequests interface {
 	PullsAt(ctx context.Context, repo Repository, commit render.Commit) ([]int, error)
 }
 
-// Comments keeps the one comment of a pull request.
+// Comments keeps comments, one for each marker, the first line of its body: the
+// report, the deployment, the reply to a command.
 type Comments interface {
-	// Publish makes the pull request's report comment read body: created when
-	// there is none, edited when it differs, untouched when it is the same.
-	Publish(ctx context.Context, repo Repository, pull int, body string) error
+	// Publish makes the comment of body's marker read body: created when there is
+	// none, edited when it differs, untouched when it is the same.
+	Publish(ctx context.Context, repo Repository, number int, body string) error
 }
 
 // Checks keeps check runs.
@@ -97,6 +98,10 @@ type Trees interface {
 type Repo interface {
 	// Resolve returns the commit that a ref is at; ErrGone when there is no such ref.
 	Resolve(ctx context.Context, ref string) (render.Commit, error)
+	// Since returns the commits that brought a branch from one commit to another,
+	// newest first, along first parents; to alone where from is empty or no
+	// ancestor. At most most.
+	Since(ctx context.Context, from, to render.Commit, most int) ([]render.Commit, error)
 	// Parent returns a commit's first parent.
 	Parent(ctx context.Context, commit render.Commit) (render.Commit, error)
 	Tree(ctx context.Context, commit render.Commit) (render.Tree, error)

@@ -39,6 +39,13 @@ type People interface {
 	Member(ctx context.Context, repo Repository, team, login string) (bool, error)
 }
 
+// PublishedComments reads what [Comments] wrote.
+type PublishedComments interface {
+	// Published returns the comment of a marker as it is, and when it was written
+	// or edited last; empty where there is none.
+	Published(ctx context.Context, repo Repository, number int, marker string) (body string, at time.Time, err error)
+}
+
 // Reactions are what is seen of a command before there is an answer.
 type Reactions interface {
 	// React adds a reaction to a comment, in GitHub's words: eyes, rocket, confused.

@@ -1,0 +1,291 @@
+//go:build step2
+
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
+)
+
+const (
+	// commitsTold bounds how far back merged pull requests are told what carries them.
+	commitsTold = 50
+	// announceEvery is how often a comment is edited while objects become healthy.
+	announceEvery = 10 * time.Second
+)
+
+// An announcer keeps the deployment comments of the pull requests that a rollout
+// carries, and GitHub's Deployments. It is safe for concurrent use.
+type announcer struct {
+	*rollout
+	pulls []carried
+
+	mu           sync.Mutex
+	environments []report.EnvironmentDeployment
+}
+
+// A carried pull request is one that came to the branch since a target was
+// deployed last.
+type carried struct {
+	number int
+	merged render.Commit
+	// targets are those that the pull request is new to.
+	targets map[render.Target]bool
+}
+
+// announcer finds out whom there is to tell.
+func (r *rollout) announcer(ctx context.Context, stops []*stop) (*announcer, error) {
+	a := &announcer{rollout: r}
+	since := map[render.Commit][]render.Target{} // by commit, newest first
+	var order []render.Commit
+	for _, s := range stops {
+		environment := report.EnvironmentDeployment{Name: s.settings.Name}
+		for _, q := range s.requests {
+			environment.Targets = append(environment.Targets, r.known(s, q))
+			if s.deployed(q) {
+				continue
+			}
+			commits, err := r.git.Since(ctx, deployedCommit(s.records[q.Target]), r.commit, commitsTold)
+			if err != nil {
+				return nil, err
+			}
+			for _, commit := range commits {
+				if since[commit] == nil {
+					order = append(order, commit)
+				}
+				since[commit] = append(since[commit], q.Target)
+			}
+		}
+		a.environments = append(a.environments, environment)
+	}
+	for _, commit := range order {
+		numbers, err := r.History.MergedBy(ctx, r.repo, commit)
+		if err != nil {
+			return nil, err
+		}
+		for _, number := range numbers {
+			a.carry(number, commit, since[commit])
+		}
+	}
+	return a, nil
+}
+
+func (a *announcer) carry(number int, commit render.Commit, targets []render.Target) {
+	i := slices.IndexFunc(a.pulls, func(c carried) bool { return c.number == number })
+	if i < 0 {
+		a.pulls = append(a.pulls, carried{number: number, merged: commit, targets: map[render.Target]bool{}})
+		i = len(a.pulls) - 1
+	}
+	for _, target := range targets {
+		a.pulls[i].targets[target] = true
+	}
+}
+
+func deployedCommit(record inventory.Record) render.Commit {
+	if record.Deployed == nil {
+		return ""
+	}
+	return record.Deployed.Commit
+}
+
+// known is what is to be said of a target before the rollout comes to it.
+func (r *rollout) known(s *stop, q deploy.Request) report.TargetDeployment {
+	told := report.TargetDeployment{Target: q.Target}
+	if s.deployed(q) {
+		if record := s.records[q.Target]; record.Current != nil {
+			told.Receipt = &deploy.Receipt{
+				Target: q.Target, Commit: record.Current.Commit, Digest: record.Current.Digest, State: deploy.Unchanged,
+				Started: record.Current.Started, Ended: record.Current.Ended, By: record.Current.By,
+			}
+		}
+	}
+	return told
+}
+
+// begin and end tell GitHub's Deployments; progress and end keep receipts.
+func (a *announcer) begin(s *stop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.environments {
+		if a.environments[i].Name == s.settings.Name {
+			a.environments[i].StoppedBy = ""
+		}
+	}
+}
+
+func (a *announcer) progress(receipt deploy.Receipt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(receipt)
+}
+
+// put replaces a target's receipt. The caller holds the lock.
+func (a *announcer) put(receipt deploy.Receipt) {
+	for i := range a.environments {
+		for j := range a.environments[i].Targets {
+			told := &a.environments[i].Targets[j]
+			if told.Target != receipt.Target || receipt.State == deploy.Unchanged && told.Receipt != nil {
+				continue
+			}
+			told.Receipt, told.Command = &receipt, commandFor(receipt)
+		}
+	}
+}
+
+// commandFor is what a person comments to let a waiting target go on: the
+// receipt's hint says which verb it waits for.
+func commandFor(receipt deploy.Receipt) string {
+	switch {
+	case receipt.State != deploy.Waiting:
+		return ""
+	case strings.Contains(receipt.Hint, "/confirm") && receipt.Plan != nil:
+		return report.ConfirmCommand(receipt.Target, receipt.Plan.Digest)
+	case strings.Contains(receipt.Hint, "/apply"):
+		return report.ApplyCommand(receipt.Target)
+	}
+	return ""
+}
+
+func (a *announcer) end(_ *stop, receipts []deploy.Receipt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, receipt := range receipts {
+		if receipt.Target.Environment != "" {
+			a.put(receipt)
+		}
+	}
+}
+
+// notBegun says that an environment waits behind one that did not end well.
+func (a *announcer) notBegun(s *stop, behind render.Environment) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.environments {
+		if a.environments[i].Name == s.settings.Name {
+			a.environments[i].StoppedBy = behind
+		}
+	}
+}
+
+// tick says how things stand from time to time, until the result is called. What
+// cannot be said then is said at the end.
+func (a *announcer) tick(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		ticker := time.NewTicker(announceEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := a.say(ctx); err != nil && ctx.Err() == nil {
+					a.Log.WarnContext(ctx, "the deployment comment could not be edited; it will be at the end", "error", err)
+				}
+			}
+		}
+	})
+	return func() { cancel(); ended.Wait() }
+}
+
+// say makes comments and GitHub's Deployments say how things stand.
+func (a *announcer) say(ctx context.Context) error {
+	a.mu.Lock()
+	environments := make([]report.EnvironmentDeployment, len(a.environments))
+	for i, environment := range a.environments {
+		environments[i] = environment
+		environments[i].Targets = slices.Clone(environment.Targets)
+	}
+	a.mu.Unlock()
+	var errs []error
+	for _, environment := range environments {
+		if state, description := deploymentState(environment); state != "" {
+			errs = append(errs, a.Deployments.Mark(ctx, a.repo, a.commit, environment.Name, state, description))
+		}
+	}
+	for _, pull := range a.pulls {
+		errs = append(errs, a.Comments.Publish(ctx, a.repo, pull.number, a.comment(pull, environments)))
+	}
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil || errors.Is(err, ErrForbidden) })...)
+}
+
+// comment is what one pull request is told: of the targets that it is new to, and
+// of those that have it already.
+func (a *announcer) comment(pull carried, environments []report.EnvironmentDeployment) string {
+	d := report.DeploymentReport{Repository: a.repo.String(), Pull: pull.number, Merged: pull.merged, Commit: a.commit}
+	if pull.merged != a.commit {
+		for _, other := range a.pulls {
+			if other.merged == a.commit {
+				d.Carrier = other.number
+			}
+		}
+	}
+	for _, environment := range environments {
+		environment.Targets = slices.DeleteFunc(slices.Clone(environment.Targets), func(t report.TargetDeployment) bool {
+			had := t.Receipt != nil && t.Receipt.State == deploy.Unchanged && a.includes(pull, t.Receipt.Commit)
+			return !pull.targets[t.Target] && !had
+		})
+		if len(environment.Targets) > 0 {
+			d.Environments = append(d.Environments, environment)
+		}
+	}
+	return bind(report.Deployment(d), a.bindings(pull))
+}
+
+// includes reports whether a commit that is deployed has the pull request: it is
+// the one that merged it or the one that is being rolled out.
+func (a *announcer) includes(pull carried, deployed render.Commit) bool {
+	return deployed == pull.merged || deployed == a.commit
+}
+
+// bindings are the digests that a later /apply on this comment agrees to.
+func (a *announcer) bindings(pull carried) map[string]string {
+	bound := map[string]string{}
+	for _, target := range slices.Collect(maps.Keys(pull.targets)) {
+		if rendered := a.rendered[target]; rendered != nil && rendered.Problem == nil {
+			bound[target.String()] = rendered.Digest
+		}
+	}
+	return bound
+}
+
+// deploymentState sums up an environment in GitHub's words; empty before it began.
+func deploymentState(environment report.EnvironmentDeployment) (DeploymentState, string) {
+	counts := map[deploy.State]int{}
+	reason := ""
+	for _, target := range environment.Targets {
+		if target.Receipt == nil {
+			continue
+		}
+		counts[target.Receipt.State]++
+		if reason == "" && !done(*target.Receipt) {
+			reason = firstLine(target.Receipt.Reason)
+		}
+	}
+	begun := len(environment.Targets)
+	switch finished := counts[deploy.Unchanged] + counts[deploy.Applied]; {
+	case counts[deploy.Failed]+counts[deploy.Refused]+counts[deploy.Held] > 0:
+		return DeploymentFailure, reason
+	case counts[deploy.Waiting] > 0:
+		return DeploymentQueued, reason
+	case counts[deploy.Superseded] > 0:
+		return DeploymentInactive, "a newer commit came"
+	case counts[deploy.Applied] > 0 && finished == begun:
+		return DeploymentSuccess, fmt.Sprintf("%d of %d targets healthy", finished, begun)
+	case counts[deploy.Applying] > 0:
+		return DeploymentInProgress, fmt.Sprintf("%d of %d targets healthy", finished, begun)
+	}
+	return "", ""
+}

@@ -1,0 +1,279 @@
+//go:build step2
+
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// targetsAtOnce bounds the targets of one environment that are applied at a time.
+const targetsAtOnce = 8
+
+// A rollout is one commit of the default branch on its way into the clusters.
+type rollout struct {
+	*Worker
+	repo     Repository
+	git      Repo
+	commit   render.Commit
+	rendered map[render.Target]*render.Rendered
+	judge    *judge
+}
+
+// A stop is one environment of a rollout.
+type stop struct {
+	settings config.Environment
+	cluster  *deploy.Cluster
+	problem  *render.Problem // why there is no cluster
+	requests []deploy.Request
+	records  map[render.Target]inventory.Record
+}
+
+// deployBranch brings every target that Slipway applies to what the default branch
+// says. Environments go in order, and a failure stops those behind it.
+func (w *Worker) deployBranch(ctx context.Context, job DeployBranch) error {
+	r, err := w.rollout(ctx, job.Repository)
+	if err != nil || r == nil {
+		return err
+	}
+	stops, err := r.stops(ctx)
+	if err != nil || !pending(stops) {
+		return err
+	}
+	told, err := r.announcer(ctx, stops)
+	if err != nil {
+		return err
+	}
+	for i, stop := range stops {
+		ok, err := r.environment(ctx, stop, told)
+		if err != nil {
+			return errors.Join(err, told.say(context.WithoutCancel(ctx)))
+		}
+		if !ok {
+			for _, later := range stops[i+1:] {
+				told.notBegun(later, stop.settings.Name)
+			}
+			break
+		}
+	}
+	return told.say(ctx)
+}
+
+// rollout reads the default branch and renders all of it; nil where nothing of it
+// is to be applied: no configuration, or a broken one.
+func (w *Worker) rollout(ctx context.Context, repo Repository) (*rollout, error) {
+	ref := "refs/heads/" + repo.DefaultBranch
+	git, err := w.Trees.Open(ctx, repo, []string{ref}, nil)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := git.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	r := &rollout{Worker: w, repo: repo, git: git, commit: commit}
+	return r, r.render(ctx, commit)
+}
+
+// render reads the configuration of a commit and renders its targets. Without a
+// usable configuration there is no judge and nothing to apply.
+func (r *rollout) render(ctx context.Context, commit render.Commit) error {
+	tree, err := r.git.Tree(ctx, commit)
+	if err != nil {
+		return err
+	}
+	var said report.Report
+	r.judge, err = r.Planner.judge(ctx, r.repo, tree, tree, nil, &said)
+	if err != nil || r.judge == nil || said.Configuration == "" {
+		r.judge = nil
+		for _, problem := range said.Problems {
+			r.Log.WarnContext(ctx, "nothing is applied: the configuration is broken", "repository", r.repo.String(), "problem", problem.Error())
+		}
+		return err
+	}
+	engine := r.Planner.Renderers.Engine(r.repo, r.judge.Sensitive)
+	all := targets(r.judge.Layouts, r.judge.order(), tree)
+	rendered, err := engine.RenderAll(ctx, tree, all)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", commit.Short(), err)
+	}
+	r.rendered = make(map[render.Target]*render.Rendered, len(all))
+	for i, target := range all {
+		r.rendered[target] = rendered[i]
+	}
+	return nil
+}
+
+// stops returns the environments that Slipway applies, in order, each with what is
+// asked of its targets. An environment that selects no service account has nobody
+// to apply as, and is left alone.
+func (r *rollout) stops(ctx context.Context) ([]*stop, error) {
+	if r.judge == nil {
+		return nil, nil
+	}
+	var stops []*stop
+	for _, settings := range r.judge.Environments {
+		if settings.Apply != config.BySlipway || settings.ServiceAccount == "" {
+			continue
+		}
+		s, err := r.stop(ctx, settings)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.requests) > 0 {
+			stops = append(stops, s)
+		}
+	}
+	return stops, nil
+}
+
+// stop asks the environment's cluster for what it has on record, and makes a
+// request for each target: those of Git, and those that are gone from it.
+func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop, error) {
+	s := &stop{settings: settings, records: make(map[render.Target]inventory.Record)}
+	byName := map[render.Application]render.Target{}
+	for target := range r.rendered {
+		if target.Environment == settings.Name {
+			byName[target.Application] = target
+		}
+	}
+	s.cluster, s.problem = r.Deployers.Deployer(ctx, r.repo, selection(settings))
+	if s.cluster != nil {
+		records, err := s.cluster.Records(ctx, r.repo.String())
+		if err != nil {
+			return nil, fmt.Errorf("read what is deployed to %s: %w", settings.Name, err)
+		}
+		for _, record := range records {
+			if record.Environment != settings.Name {
+				continue
+			}
+			target, ok := byName[record.Application]
+			if !ok {
+				target = render.Target{Environment: record.Environment, Application: record.Application}
+				byName[record.Application] = target
+			}
+			s.records[target] = record
+		}
+	}
+	for _, target := range byName {
+		s.requests = append(s.requests, deploy.Request{
+			Repository: r.repo.String(), Target: target, Commit: r.commit, Rendered: r.rendered[target],
+			Sync: settings.Sync, Ignore: settings.Drift.Ignore, Namespace: settings.Namespace,
+		})
+	}
+	slices.SortFunc(s.requests, func(a, b deploy.Request) int {
+		return r.rank(a.Target) - r.rank(b.Target)
+	})
+	return s, nil
+}
+
+// rank orders targets of an environment: those that it depends on first.
+func (r *rollout) rank(target render.Target) int {
+	settings := r.judge.environment(target.Environment)
+	if i := slices.Index(settings.DependsOn, string(target.Application)); i >= 0 {
+		return i - len(settings.DependsOn)
+	}
+	return 0
+}
+
+// pending reports whether any target has something to do or to say.
+func pending(stops []*stop) bool {
+	return slices.ContainsFunc(stops, func(s *stop) bool {
+		return s.problem != nil || slices.ContainsFunc(s.requests, func(q deploy.Request) bool { return !s.deployed(q) })
+	})
+}
+
+// deployed reports whether the record says that the target is as Git has it.
+func (s *stop) deployed(q deploy.Request) bool {
+	record, ok := s.records[q.Target]
+	if q.Rendered == nil {
+		return len(record.Objects) == 0
+	}
+	return ok && record.Deployed != nil && record.Current != nil && q.Rendered.Problem == nil &&
+		record.Current.State == inventory.Healthy && record.Deployed.Digest == q.Rendered.Digest
+}
+
+// environment applies one environment's targets: those that it depends on one by
+// one, then the others side by side. It reports whether the next may begin.
+func (r *rollout) environment(ctx context.Context, s *stop, told *announcer) (bool, error) {
+	receipts := make([]deploy.Receipt, len(s.requests))
+	group, bounded := errgroup.WithContext(ctx)
+	group.SetLimit(targetsAtOnce)
+	told.begin(s)
+	if err := told.say(ctx); err != nil {
+		return false, err
+	}
+	for i, request := range s.requests {
+		one := func() (err error) {
+			receipts[i], err = r.target(bounded, s, request, told)
+			return err
+		}
+		if r.rank(request.Target) == 0 {
+			group.Go(one)
+			continue
+		}
+		if err := one(); err != nil {
+			return false, err
+		}
+		if !done(receipts[i]) {
+			told.end(s, receipts[:i+1])
+			return false, told.say(ctx)
+		}
+	}
+	stopTicking := told.tick(ctx)
+	err := group.Wait()
+	stopTicking()
+	if err != nil {
+		return false, err
+	}
+	told.end(s, receipts)
+	return !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return !done(r) }), told.say(ctx)
+}
+
+// done reports whether a later environment may begin behind this receipt.
+func done(r deploy.Receipt) bool { return r.State == deploy.Unchanged || r.State == deploy.Applied }
+
+// target applies one target, unless there is nobody to apply as or it does not render.
+func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, told *announcer) (deploy.Receipt, error) {
+	refused := deploy.Receipt{Target: request.Target, Commit: request.Commit, State: deploy.Refused}
+	switch {
+	case s.problem != nil:
+		refused.Reason, refused.Hint = s.problem.Message, s.problem.Hint
+		return refused, nil
+	case request.Rendered != nil && request.Rendered.Problem != nil:
+		refused.Reason, refused.Hint = request.Rendered.Problem.Error(), ""
+		return refused, nil
+	case s.deployed(request):
+		return deploy.Receipt{Target: request.Target, Commit: request.Commit, State: deploy.Unchanged}, nil
+	}
+	request.Progress = told.progress
+	receipt, err := s.cluster.Apply(ctx, request)
+	if err != nil {
+		return receipt, fmt.Errorf("apply %s: %w", request.Target, err)
+	}
+	r.Log.InfoContext(ctx, "applied", "repository", r.repo.String(), "target", request.Target.String(), "commit", string(request.Commit),
+		"state", string(receipt.State), "reason", receipt.Reason)
+	return receipt, nil
+}
+
+// selection is what an environment's settings select.
+func selection(settings config.Environment) Selection {
+	return Selection{Environment: settings.Name, Cluster: settings.Cluster, Namespace: settings.Namespace, ServiceAccount: settings.ServiceAccount}
+}
+
+// firstLine is what of a text fits a GitHub Deployment's description.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
