@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,7 +233,62 @@ func TestSuspectsAloneGiveTheSameAnswer(t *testing.T) {
 				t.Errorf("the second plan differs (-first +second):\n%s", diff)
 			}
 			t.Logf("requests for the second plan: %d", b.preview.requests.Load()-before)
+			b.applyAndCompare(got, head)
 		})
+	}
+}
+
+// applyAndCompare really applies every object, and wants just those to change that
+// the plan said, each as it said.
+func (b *bed) applyAndCompare(p *Plan, head []map[string]any) {
+	b.t.Helper()
+	changes := make(map[render.ObjectID]Change)
+	for _, c := range p.Changes {
+		changes[c.ID] = c
+	}
+	compared := 0
+	b.eachLive(head, func(ctx context.Context, it *item) error {
+		resource := at(b.dynamic, it.address.place)
+		before, err := resource.Get(ctx, it.address.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		it.setLive(before.Object)
+		change := changes[it.change.ID]
+		if len(it.legacy("slipway")) > 0 {
+			return nil // whose fields are taken over first, which this does not
+		}
+		body, err := encode(it.wanted)
+		if err != nil {
+			return err
+		}
+		force := true
+		after, err := resource.Patch(ctx, it.address.name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: "slipway", Force: &force})
+		if refused := change.Action == Refused || change.Action == Replace; refused != (err != nil) {
+			b.t.Errorf("%s is %s, and applying it says %v", it.change.ID, change.Action, err)
+		}
+		if err != nil {
+			return nil
+		}
+		compared++
+		differences := compare(visible(comparable(before.Object, false), testMasker.Mask(comparable(before.Object, false))),
+			visible(comparable(after.Object, false), testMasker.Mask(comparable(after.Object, false))), trees(managedEntries(before.Object), managedEntries(after.Object)))
+		var did, said []string
+		for _, d := range differences {
+			did = append(did, fmt.Sprint(d.path.String(), d.old, d.new))
+		}
+		for _, f := range change.Fields {
+			said = append(said, fmt.Sprint(f.Path, f.Old, f.New))
+		}
+		slices.Sort(did)
+		slices.Sort(said)
+		if diff := cmp.Diff(said, did); diff != "" {
+			b.t.Errorf("applying %s does not do what the plan said (-said +did):\n%s", it.change.ID, diff)
+		}
+		return nil
+	})
+	if compared < len(head)/2 {
+		b.t.Errorf("only %d of %d objects could be compared", compared, len(head))
 	}
 }
 
