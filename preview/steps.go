@@ -133,7 +133,7 @@ func (s Step) Payload() (payload map[string]any, copied bool) {
 	if s.item.live == nil {
 		return payload, false
 	}
-	return fit(payload, s.item.live, s.item.entries, s.manager, s.item.ignore).payload, len(s.item.ignore) > 0
+	return fit(payload, s.item.live, s.item.entries, s.manager, s.item.ignore, s.item.scaled).payload, len(s.item.ignore) > 0 || s.item.scaled
 }
 
 // Redact takes every sensitive value of the object out of a text about it.
