@@ -313,7 +313,9 @@ func (b *bed) eachLive(contents []map[string]any, f func(context.Context, *item)
 		b.t.Fatal(err)
 	}
 	r.collect()
-	r.resolve(b.t.Context())
+	if err := r.resolve(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
 	for _, it := range r.items[0] {
 		if err := f(b.t.Context(), it); err != nil {
 			b.t.Fatalf("%s: %v", it.change.ID, err)

@@ -69,11 +69,11 @@ func (c *Cluster) servedKinds(ctx context.Context, newerThan time.Time) (*kindSe
 	return k.set, nil
 }
 
-// known reports whether kinds have been discovered at all.
+// known reports whether the kinds are at hand, and lately enough.
 func (k *kindIndex) known() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.set != nil
+	return k.set != nil && time.Since(k.set.at) < kindsAge
 }
 
 func newKindSet(lists []*metav1.APIResourceList) *kindSet {

@@ -12,6 +12,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+
+	"github.com/slipwayhq/slipway/render"
 )
 
 func TestAutoscalersReplicasAreLeftAlone(t *testing.T) {
@@ -138,6 +140,34 @@ update ConfigMap user (not validated)
 `)
 }
 
+func TestWarningsAreThoseOfTheObject(t *testing.T) {
+	b := newBed(t)
+	b.patch("admin", "v1", "Namespace", b.namespace, `{"metadata":{"labels":{"pod-security.kubernetes.io/warn":"restricted"}}}`)
+	p := b.plan("", deployment+configuration)
+	if w := p.Changes[0].Warnings; len(w) != 1 || !strings.Contains(w[0], "PodSecurity") {
+		t.Errorf("warnings of the Deployment: %q", w)
+	}
+	if w := p.Changes[1].Warnings; len(w) != 0 {
+		t.Errorf("warnings of the ConfigMap: %q", w)
+	}
+}
+
+func TestTwoOwnersAreRefused(t *testing.T) {
+	b := newBed(t)
+	one := Request{Target: render.Target{Environment: "production", Application: "one"}, Head: rendered(t, configuration), Namespace: b.namespace}
+	two := Request{Target: render.Target{Environment: "production", Application: "two"}, Head: rendered(t, configuration+configuration), Namespace: b.namespace}
+	plans := b.preview.Plan(t.Context(), []Request{one, two})
+	if c := plans[0].Changes[0]; c.Action != Create {
+		t.Errorf("the first: %+v", c)
+	}
+	if c := plans[1].Changes[0]; c.Action != Refused || !strings.Contains(c.Reason, "production/one") {
+		t.Errorf("the second: %+v", c)
+	}
+	if c := Offline(two).Changes[1]; c.Action != Refused || !strings.Contains(c.Reason, "twice") {
+		t.Errorf("twice in one: %+v", c)
+	}
+}
+
 func TestHandingOverIsNoDeletion(t *testing.T) {
 	b := newBed(t)
 	b.apply("slipway", configuration)
@@ -207,7 +237,8 @@ func TestAnUnreachableCluster(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := c.Plan(t.Context(), []Request{{Base: rendered(t, deployment), Head: rendered(t, configuration)}})[0]
+			request := Request{Base: rendered(t, deployment), Head: rendered(t, configuration)}
+			p := c.Plan(t.Context(), []Request{request})[0]
 			if p.Live != LiveUnreachable || p.Problem == nil || p.Counts()[Unknown] != 2 || len(p.Changes) != 2 {
 				t.Errorf("plan: %+v", p)
 			}
@@ -215,6 +246,12 @@ func TestAnUnreachableCluster(t *testing.T) {
 				if !strings.Contains(change.Reason, "production") {
 					t.Errorf("reason: %q", change.Reason)
 				}
+			}
+			// It answered once, and no more.
+			c.kinds.set = newKindSet(nil)
+			c.kinds.set.at, c.kinds.set.check = time.Now(), &dryRunCheck{}
+			if again := c.Plan(t.Context(), []Request{request})[0]; again.Live != LiveUnreachable || again.Counts()[Unknown] != 2 {
+				t.Errorf("later: %+v", again)
 			}
 		})
 	}

@@ -141,7 +141,9 @@ func (b *bed) resolve(object *render.Object) (map[string]any, dynamic.ResourceIn
 		b.t.Fatal(err)
 	}
 	r.collect()
-	r.resolve(b.t.Context())
+	if err := r.resolve(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
 	it := r.items[0][0]
 	if !it.known {
 		b.t.Fatalf("no kind for %s", object.ID)

@@ -55,20 +55,30 @@ func (r *run) look(ctx context.Context) error {
 	}
 	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
 	r.collect()
-	r.resolve(ctx)
+	if err := r.resolve(ctx); err != nil {
+		return err
+	}
 	return r.read(ctx)
 }
 
 // meet finds out which kinds the cluster serves. The first time it also asks
 // whether it is there at all, which has a shorter limit.
 func (r *run) meet(ctx context.Context) error {
+	return r.discover(ctx, time.Time{}, !r.cluster.kinds.known())
+}
+
+// discover finds out which kinds the cluster serves, anew where it was last done
+// before newerThan. With contact it also asks whether the cluster is there.
+func (r *run) discover(ctx context.Context, newerThan time.Time, contact bool) error {
 	group, ctx := errgroup.WithContext(ctx)
-	if !r.cluster.kinds.known() {
+	if contact {
 		group.Go(func() error { return r.askVersion(ctx) })
 	}
 	group.Go(func() error {
-		var err error
-		r.kinds, err = r.cluster.servedKinds(ctx, time.Time{})
+		kinds, err := r.cluster.servedKinds(ctx, newerThan)
+		if err == nil {
+			r.kinds = kinds
+		}
 		return err
 	})
 	return group.Wait()
@@ -193,7 +203,7 @@ func (r *run) each(f func(*item, Request)) {
 
 // resolve finds out how the cluster serves each object, discovering again when a
 // kind is not known, and fills in what is wanted.
-func (r *run) resolve(ctx context.Context) {
+func (r *run) resolve(ctx context.Context) error {
 	began := time.Now()
 	missing := false
 	find := func(it *item, request Request) {
@@ -203,13 +213,14 @@ func (r *run) resolve(ctx context.Context) {
 	}
 	r.each(find)
 	if missing {
-		if kinds, err := r.cluster.servedKinds(ctx, began); err == nil {
-			r.kinds = kinds
-			r.each(find)
+		if err := r.discover(ctx, began, r.version == ""); err != nil {
+			return err
 		}
+		r.each(find)
 	}
 	r.arriving = arrivals(r.requests)
 	r.each(r.locate)
+	return nil
 }
 
 // locate fills in what is wanted of an item, and where it is live.
