@@ -18,8 +18,22 @@ type Request struct {
 	Sync      Sync
 	Ignore    []preview.IgnoreRule
 	Namespace string
+	// Base is what the deployed commit renders, where the caller knows it: it tells
+	// apart what the new commit changes and what had drifted. It may be nil.
+	Base *render.Rendered
+	// Siblings are the other targets that the same commit has in this cluster, so
+	// that an object which moves between two of them is handed over.
+	Siblings []Sibling
 	// Progress is told of the receipt as it grows; may be nil. It must not keep it.
 	Progress func(Receipt)
+}
+
+// A Sibling is another target in the same cluster, as the same commit has it.
+type Sibling struct {
+	Target render.Target
+	// Rendered is nil where the commit no longer has the target.
+	Rendered  *render.Rendered
+	Namespace string
 }
 
 // A State says what became of a request.

@@ -1,0 +1,128 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/preview"
+)
+
+// ErrSuperseded is the cause with which a caller cancels the context of an Apply
+// that a newer commit makes pointless. A context that ends for any other reason
+// leaves the deployment to be taken up again.
+var ErrSuperseded = errors.New("a newer commit came")
+
+// requestTimeout bounds one request that is no watch.
+const requestTimeout = 30 * time.Second
+
+// Options say how a Cluster applies. Identity is needed; the rest has defaults.
+type Options struct {
+	// Identity names this process, e.g. its host and a random part: what others
+	// are told who wait for a target's lease.
+	Identity string
+	// Parallel bounds the writes under way at once for one target; 0 means 32.
+	Parallel int
+	// LeaseDuration is how long after its last sign of life a writer still counts
+	// as alive; 0 means 15 s.
+	LeaseDuration time.Duration
+	// Now is the clock of records and receipts; nil means the time of day.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Parallel <= 0 {
+		o.Parallel = 32
+	}
+	if o.LeaseDuration <= 0 {
+		o.LeaseDuration = 15 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// A Cluster applies to one live cluster as one target service account, and keeps
+// records and leases there as Slipway's own identity. It is safe for concurrent
+// use and worth keeping.
+type Cluster struct {
+	preview *preview.Cluster
+	options Options
+	objects dynamic.Interface // as the target's service account
+	leases  coordinationv1.LeasesGetter
+	store   *inventory.Store
+
+	mu       sync.Mutex
+	prepared bool // records can be kept
+	runs     int  // for the lease's holder
+}
+
+// NewCluster returns the cluster that p plans for. account leads to it as the
+// target's service account, which reads and writes objects; own as Slipway itself,
+// which writes in slipway-system alone. It asks nothing yet; an error means that a
+// config is no good. Their rate limits are replaced.
+func NewCluster(p *preview.Cluster, account, own *rest.Config, options Options) (*Cluster, error) {
+	if options.Identity == "" {
+		return nil, errors.New("connect to cluster: no identity for its leases")
+	}
+	c := &Cluster{preview: p, options: options.withDefaults()}
+	var err error
+	// What runs at once is bounded, and the API server shares itself out fairly.
+	account, own = rest.CopyConfig(account), rest.CopyConfig(own)
+	account.QPS, account.RateLimiter, account.Timeout = -1, nil, 0 // watches last
+	own.QPS, own.RateLimiter, own.Timeout = -1, nil, requestTimeout
+	account.WarningHandler, own.WarningHandler = rest.NoWarnings{}, rest.NoWarnings{} // the plan has them
+	if c.objects, err = dynamic.NewForConfig(account); err != nil {
+		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
+	}
+	if c.leases, err = coordinationv1.NewForConfig(own); err != nil {
+		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
+	}
+	if c.store, err = inventory.NewStore(own); err != nil {
+		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
+	}
+	return c, nil
+}
+
+// Record returns a target's record; nil where it has none. A *[render.Problem]
+// says that the record is there and cannot be read.
+func (c *Cluster) Record(ctx context.Context, key inventory.Key) (*inventory.Record, error) {
+	return c.store.Read(ctx, key)
+}
+
+// Records returns the records of all targets of a repository (owner/name) in this
+// cluster, by environment and application.
+func (c *Cluster) Records(ctx context.Context, repository string) ([]inventory.Record, error) {
+	return c.store.List(ctx, repository)
+}
+
+// Say stores a person's word, which the next Apply obeys. Saying the same again
+// changes nothing.
+func (c *Cluster) Say(ctx context.Context, key inventory.Key, word inventory.Word) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	return c.store.Say(ctx, key, word)
+}
+
+// prepare makes sure, once, that records can be kept.
+func (c *Cluster) prepare(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.prepared {
+		return nil
+	}
+	if err := c.store.Prepare(ctx); err != nil {
+		return err
+	}
+	c.prepared = true
+	return nil
+}

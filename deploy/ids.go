@@ -1,0 +1,99 @@
+package deploy
+
+import (
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// An idSet finds objects of a record by the ids that they have in a rendered,
+// where a namespace may be left out.
+type idSet map[render.ObjectID]inventory.Entry
+
+func newIDSet(record *inventory.Record) idSet {
+	set := make(idSet)
+	if record == nil {
+		return set
+	}
+	for _, entry := range record.Objects {
+		set[entry.ObjectID] = entry
+	}
+	return set
+}
+
+// find returns the entry of a rendered object. What has no namespaces is recorded
+// without one, whatever its manifest says.
+func (s idSet) find(id render.ObjectID, namespace string) (inventory.Entry, bool) {
+	for _, candidate := range candidates(id, namespace) {
+		if entry, ok := s[candidate]; ok {
+			return entry, true
+		}
+	}
+	return inventory.Entry{}, false
+}
+
+// candidates returns the ids that an object may have in the cluster.
+func candidates(id render.ObjectID, namespace string) []render.ObjectID {
+	inside, outside := id, id
+	outside.Namespace = ""
+	if inside.Namespace == "" {
+		inside.Namespace = namespace
+	}
+	if inside.Namespace == "" {
+		inside.Namespace = "default"
+	}
+	return []render.ObjectID{inside, outside}
+}
+
+// wantedIDs returns all ids that a rendered's objects may have in the cluster.
+func wantedIDs(rendered *render.Rendered, namespace string) map[render.ObjectID]bool {
+	ids := make(map[render.ObjectID]bool)
+	if rendered == nil {
+		return ids
+	}
+	for i := range rendered.Objects {
+		for _, id := range candidates(rendered.Objects[i].ID, namespace) {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// siblingsOf returns what the siblings of a request render, and which of them the
+// commit knows at all.
+func siblingsOf(request Request) (rendered map[render.ObjectID]bool, known map[inventory.Key]map[render.ObjectID]bool) {
+	rendered = make(map[render.ObjectID]bool)
+	known = make(map[inventory.Key]map[render.ObjectID]bool)
+	for _, sibling := range request.Siblings {
+		ids := wantedIDs(sibling.Rendered, sibling.Namespace)
+		if sibling.Rendered != nil && sibling.Rendered.Problem != nil {
+			continue // what it renders is not known, so it gives nothing away
+		}
+		known[keyOf(request.Repository, sibling.Target)] = ids
+		for id := range ids {
+			rendered[id] = true
+		}
+	}
+	return rendered, known
+}
+
+func keyOf(repository string, target render.Target) inventory.Key {
+	return inventory.Key{Repository: repository, Environment: target.Environment, Application: target.Application}
+}
+
+// stub is an owned object of which only the record knows, so that its deletion can
+// be planned.
+func stub(entry inventory.Entry) render.Object {
+	metadata := map[string]any{"name": entry.Name}
+	if entry.Namespace != "" {
+		metadata["namespace"] = entry.Namespace
+	}
+	return render.NewObject(map[string]any{
+		"apiVersion": entry.APIVersion, "kind": entry.Kind, "metadata": metadata,
+	}, render.Origin{}, nil)
+}
+
+// entryOf returns the record's entry of a step.
+func entryOf(step preview.Step) inventory.Entry {
+	return inventory.Entry{ObjectID: step.ID, APIVersion: step.APIVersion, UID: uidOf(step.Live())}
+}

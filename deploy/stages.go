@@ -1,0 +1,190 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// The stages of an apply: each is written, and ready, before the next.
+const (
+	stageNamespaces = iota
+	stageDefinitions
+	stageRest
+)
+
+func stageOf(id render.ObjectID) int {
+	switch {
+	case id.Group == "" && id.Kind == "Namespace":
+		return stageNamespaces
+	case id.Group == "apiextensions.k8s.io" && id.Kind == "CustomResourceDefinition":
+		return stageDefinitions
+	default:
+		return stageRest
+	}
+}
+
+// write applies what is wanted, stage by stage, and returns the steps over what
+// is live then.
+func (a *attempt) write(ctx context.Context, s *survey) ([]preview.Step, error) {
+	var stages [stageRest + 1][]preview.Step
+	for _, step := range s.wanted {
+		stages[stageOf(step.ID)] = append(stages[stageOf(step.ID)], step)
+	}
+	var done []preview.Step
+	for stage, steps := range stages {
+		if stage == stageRest && a.wroteAny(done) {
+			located, err := a.locate(ctx, s, steps)
+			if err != nil {
+				return nil, err
+			}
+			steps = located
+		}
+		written, err := a.writeStage(ctx, steps)
+		if err != nil {
+			return nil, err
+		}
+		done = append(done, written...)
+		if stage == stageDefinitions {
+			if err := a.awaitHealth(ctx, written); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// wroteAny reports whether any of the steps was written.
+func (a *attempt) wroteAny(steps []preview.Step) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, step := range steps {
+		if a.uids[step.ID] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// locate looks again at steps that the plan could not judge, once their Namespaces
+// and CRDs are there. It waits until the cluster serves every kind.
+func (a *attempt) locate(ctx context.Context, s *survey, planned []preview.Step) ([]preview.Step, error) {
+	const often = 200 * time.Millisecond
+	actions := make(map[render.ObjectID]preview.Action)
+	for _, step := range planned {
+		actions[step.ID] = step.Action
+	}
+	var steps []preview.Step
+	var unserved string
+	err := wait.PollUntilContextTimeout(ctx, often, time.Duration(a.request.Sync.Timeout), true, func(ctx context.Context) (bool, error) {
+		located, err := a.cluster.preview.Locate(ctx, s.request)
+		if err != nil {
+			return false, err
+		}
+		steps, unserved = nil, ""
+		for _, step := range located {
+			if _, ok := actions[step.ID]; !ok || !step.Wanted {
+				continue
+			}
+			if !step.Served {
+				unserved = fmt.Sprintf("%s in version %s", step.ID.Kind, step.APIVersion)
+			}
+			step.Action = actions[step.ID]
+			steps = append(steps, step)
+		}
+		return unserved == "", nil
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case unserved != "":
+		return nil, &failure{reason: "the API server does not serve " + unserved + ", although its CRD is there", hint: "see to the CRD's versions"}
+	case err != nil:
+		return nil, err
+	case len(steps) != len(planned):
+		return nil, errors.New("the objects of the second look are not those of the plan")
+	}
+	return steps, nil
+}
+
+// writeStage applies many objects at once. The first refusal stops those that have
+// not begun.
+func (a *attempt) writeStage(ctx context.Context, steps []preview.Step) ([]preview.Step, error) {
+	written := make([]preview.Step, len(steps))
+	errs := make([]error, len(steps))
+	var stop atomic.Bool
+	var group errgroup.Group
+	group.SetLimit(a.cluster.options.Parallel)
+	for i, step := range steps {
+		written[i] = step
+		if !a.needsWrite(step) {
+			a.mark(step.ID, ObjectApplied, "")
+			continue
+		}
+		group.Go(func() error {
+			if stop.Load() {
+				return nil
+			}
+			live, err := a.apply(ctx, step)
+			if err != nil {
+				stop.Store(true)
+				errs[i] = a.explain(step, err)
+				return nil
+			}
+			written[i] = step.Over(live)
+			a.mu.Lock()
+			a.uids[step.ID] = uidOf(live)
+			a.mu.Unlock()
+			a.mark(step.ID, ObjectApplied, "")
+			return nil
+		})
+	}
+	_ = group.Wait() // its functions return nil
+	return written, first(errs)
+}
+
+// first returns the first failure, or else the first error.
+func first(errs []error) error {
+	var other error
+	for _, err := range errs {
+		var f *failure
+		if errors.As(err, &f) {
+			return err
+		}
+		if other == nil {
+			other = err
+		}
+	}
+	return other
+}
+
+// needsWrite reports whether the object is not as it is wanted, or not marked.
+func (a *attempt) needsWrite(step preview.Step) bool {
+	if step.Action != preview.None || step.Live() == nil {
+		return true
+	}
+	owner, marked := ownerOf(step.Live(), step.ID)
+	return !marked || owner != a.key
+}
+
+// explain makes a failure of what the API server will not take; what may get
+// better by itself, and what is not the object's fault, stays an error.
+func (a *attempt) explain(step preview.Step, err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || isPassing(err) {
+		return fmt.Errorf("apply %s: %s", step.ID, step.Redact(err.Error()))
+	}
+	reason := step.Redact(err.Error())
+	a.mark(step.ID, ObjectFailed, reason)
+	return &failure{reason: fmt.Sprintf("%s: %s", step.ID, reason), hint: "what was applied before it stays; push a commit that mends it"}
+}
