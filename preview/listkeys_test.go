@@ -11,11 +11,8 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// TestMergeKeysAreThoseOfKubernetes holds the merge keys that are known without a cluster
-// against the schema that Kubernetes publishes for its own kinds.
-func TestMergeKeysAreThoseOfKubernetes(t *testing.T) {
-	converter := applyconfigurations.NewTypeConverter(scheme.Scheme)
-	document := `
+// manyLists has the lists whose items Kubernetes tells apart by merge keys.
+const manyLists = `
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: s, ownerReferences: [{apiVersion: v1, kind: Pod, name: p, uid: u}]}
@@ -54,7 +51,12 @@ kind: MutatingWebhookConfiguration
 metadata: {name: m}
 webhooks: [{name: w, matchConditions: [{name: m, expression: e}]}]
 `
-	for _, object := range rendered(t, strings.TrimSpace(document)).Objects {
+
+// TestMergeKeysAreThoseOfKubernetes holds the merge keys that are known without a cluster
+// against the schema that Kubernetes publishes for its own kinds.
+func TestMergeKeysAreThoseOfKubernetes(t *testing.T) {
+	converter := applyconfigurations.NewTypeConverter(scheme.Scheme)
+	for _, object := range rendered(t, strings.TrimSpace(manyLists)).Objects {
 		u := &unstructured.Unstructured{Object: clone(object.Unmasked()).(map[string]any)}
 		typed, err := converter.ObjectToTyped(u)
 		if err != nil {
