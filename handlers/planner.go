@@ -171,6 +171,7 @@ func (p *Planner) plans(ctx context.Context, c Comparison, judge *judge, pairs [
 		requests[i] = preview.Request{
 			Target: pair.target, Base: pair.base, Head: pair.head,
 			Ignore: settings.Drift.Ignore, Namespace: settings.Namespace,
+			CreateNamespace: settings.Sync.CreateNamespace,
 		}
 		cluster, problem := p.cluster(ctx, c, pair.target.Environment, settings)
 		if cluster == nil {
