@@ -176,10 +176,13 @@ func (a *App) Slug(ctx context.Context) (string, error) {
 	if slug != "" {
 		return slug, nil
 	}
-	client := a.client(a.asApp())
-	app, _, err := client.Apps.Get(withOperation(ctx, appsGetAuthenticated), "")
+	var app *gogithub.App
+	err := a.callAsApp(ctx, appsGetAuthenticated, func(ctx context.Context, client *gogithub.Client) (err error) {
+		app, _, err = client.Apps.Get(ctx, "")
+		return err
+	})
 	if err != nil {
-		return "", a.explain(ctx, appsGetAuthenticated, fmt.Sprintf("app %d", a.id), err)
+		return "", err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

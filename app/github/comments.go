@@ -6,121 +6,137 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
+	"time"
 	"unicode/utf8"
 
 	gogithub "github.com/google/go-github/v60/github"
 
 	"github.com/slipwayhq/slipway/handlers"
-	"github.com/slipwayhq/slipway/handlers/report"
 )
 
-const (
-	// commentRunes is GitHub's limit on a comment, in characters.
-	commentRunes = 65536
-	// commentsKnown bounds the comment ids that are remembered.
-	commentsKnown = 10000
-)
+// commentRunes is GitHub's limit on a comment, in characters.
+const commentRunes = 65536
 
-// Comments keeps the report comment of pull requests. It implements
-// [handlers.Comments]. A comment is ours when its first line is the marker and
-// our own App wrote it; anybody can copy a marker, nobody our identity.
+// Comments keeps comments of pull requests: the report, what became of the merge,
+// the answer to a command. It implements [handlers.Comments] and
+// [handlers.PublishedComments]. Which comment is meant is said by the marker, the
+// first line of its body; a comment is ours when our own App wrote it. Anybody can
+// copy a marker, nobody our identity.
 type Comments struct {
-	app *App
-
-	mu    sync.Mutex
-	known map[string]int64 // owner/name#number → comment id
+	app   *App
+	known *ids
 }
 
-// Comments returns the keeper of report comments.
-func (a *App) Comments() *Comments {
-	return &Comments{app: a, known: map[string]int64{}}
-}
+// Comments returns the keeper of comments.
+func (a *App) Comments() *Comments { return &Comments{app: a, known: newIDs()} }
 
-// comment is an issue comment. go-github's type leaves out the App that wrote it.
+// comment is an issue comment.
 type comment struct {
-	ID   int64  `json:"id"`
-	Body string `json:"body"`
-	User struct {
-		Login string `json:"login"`
-		Type  string `json:"type"`
-	} `json:"user"`
-	App *struct {
-		ID int64 `json:"id"`
-	} `json:"performed_via_github_app"`
+	byline
+	ID        int64     `json:"id"`
+	Body      string    `json:"body"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// Publish implements [handlers.Comments]. Body begins with the marker. Where
-// several comments of ours exist (two replicas created at once), the oldest is
-// kept and the others deleted: they say the same, and their readers lose nothing.
+// Publish implements [handlers.Comments]. Body begins with a marker. Where several
+// comments of ours have it (two replicas created at once), the oldest is kept and
+// the others deleted: they say the same, and their readers lose nothing.
 func (c *Comments) Publish(ctx context.Context, repo handlers.Repository, pull int, body string) error {
-	if !strings.HasPrefix(body, report.Marker) {
-		return fmt.Errorf("publish on %s#%d: the body does not begin with the marker", repo, pull)
-	}
 	body = cutRunes(body, commentRunes)
-	existing, err := c.find(ctx, repo, pull)
+	p := place{repo, pull, markerOf(body)}
+	if p.marker == "" {
+		return fmt.Errorf("publish on %s#%d: the body does not begin with a marker", repo, pull)
+	}
+	if c.known.wasAbsent(p.String(), c.app.now()) { // whoever writes has just looked
+		return c.create(ctx, p, body)
+	}
+	existing, err := c.find(ctx, p)
 	if err != nil {
 		return err
 	}
 	if existing == nil {
-		return c.create(ctx, repo, pull, body)
+		return c.create(ctx, p, body)
 	}
-	err = c.edit(ctx, repo, pull, existing, body)
+	err = c.edit(ctx, p, existing, body)
 	if errors.Is(err, handlers.ErrGone) { // deleted between the two calls
-		c.forget(repo, pull)
-		return c.create(ctx, repo, pull, body)
+		c.known.forget(p.String())
+		return c.create(ctx, p, body)
 	}
 	return err
 }
 
+// Published implements [handlers.PublishedComments].
+func (c *Comments) Published(ctx context.Context, repo handlers.Repository, pull int, marker string) (string, time.Time, error) {
+	p := place{repo, pull, marker}
+	existing, err := c.find(ctx, p)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if existing == nil {
+		c.known.absent(p.String(), c.app.now())
+		return "", time.Time{}, nil
+	}
+	return existing.Body, existing.UpdatedAt, nil
+}
+
+// A place is where a comment is: a pull request, and which of ours there.
+type place struct {
+	repo   handlers.Repository
+	pull   int
+	marker string
+}
+
+// String identifies the place.
+func (p place) String() string { return fmt.Sprintf("%s#%d %s", p.repo, p.pull, p.marker) }
+
 // find returns our comment, nil where there is none: by the id that is
 // remembered, else by looking through the pull request.
-func (c *Comments) find(ctx context.Context, repo handlers.Repository, pull int) (*comment, error) {
-	if id, ok := c.recall(repo, pull); ok {
-		existing, err := c.get(ctx, repo, id)
+func (c *Comments) find(ctx context.Context, p place) (*comment, error) {
+	if id, ok := c.known.recall(p.String()); ok {
+		existing, err := c.get(ctx, p.repo, id)
 		if err == nil || !errors.Is(err, handlers.ErrGone) {
 			return existing, err
 		}
-		c.forget(repo, pull)
+		c.known.forget(p.String())
 	}
-	ours, err := c.list(ctx, repo, pull)
+	ours, err := c.list(ctx, p)
 	if err != nil || len(ours) == 0 {
 		return nil, err
 	}
 	for _, duplicate := range ours[1:] {
-		if err := c.delete(ctx, repo, duplicate.ID); err != nil && !errors.Is(err, handlers.ErrGone) {
+		if err := c.delete(ctx, p.repo, duplicate.ID); err != nil && !errors.Is(err, handlers.ErrGone) {
 			return nil, err
 		}
 	}
-	c.remember(repo, pull, ours[0].ID)
+	c.known.remember(p.String(), ours[0].ID)
 	return &ours[0], nil
 }
 
 // create writes the comment. When GitHub fails, it may have done it all the same:
 // then the comment is looked for, and only without one is it an error. The next
 // attempt looks again before it creates.
-func (c *Comments) create(ctx context.Context, repo handlers.Repository, pull int, body string) error {
-	id, err := c.post(ctx, repo, pull, body)
+func (c *Comments) create(ctx context.Context, p place, body string) error {
+	id, err := c.post(ctx, p.repo, p.pull, body)
 	if err == nil {
-		c.remember(repo, pull, id)
+		c.known.remember(p.String(), id)
 		return nil
 	}
 	if !errors.Is(err, ErrTemporary) {
 		return err
 	}
-	existing, lookErr := c.find(ctx, repo, pull)
+	existing, lookErr := c.find(ctx, p)
 	if lookErr != nil || existing == nil {
 		return err
 	}
-	return c.edit(ctx, repo, pull, existing, body)
+	return c.edit(ctx, p, existing, body)
 }
 
-func (c *Comments) edit(ctx context.Context, repo handlers.Repository, pull int, existing *comment, body string) error {
+func (c *Comments) edit(ctx context.Context, p place, existing *comment, body string) error {
 	if sameText(existing.Body, body) {
 		return nil
 	}
-	return c.app.call(ctx, issuesUpdateComment, repo, func(ctx context.Context, client *gogithub.Client) error {
-		_, _, err := client.Issues.EditComment(ctx, repo.Owner, repo.Name, existing.ID, &gogithub.IssueComment{Body: &body})
+	return c.app.call(ctx, issuesUpdateComment, p.repo, func(ctx context.Context, client *gogithub.Client) error {
+		_, _, err := client.Issues.EditComment(ctx, p.repo.Owner, p.repo.Name, existing.ID, &gogithub.IssueComment{Body: &body})
 		return err
 	})
 }
@@ -156,12 +172,12 @@ func (c *Comments) delete(ctx context.Context, repo handlers.Repository, id int6
 // list returns our comments on the first page that has any, oldest first, which
 // is the order that GitHub lists them in. Duplicates come of two creations at
 // the same moment, so they are neighbours.
-func (c *Comments) list(ctx context.Context, repo handlers.Repository, pull int) ([]comment, error) {
+func (c *Comments) list(ctx context.Context, p place) ([]comment, error) {
 	var ours []comment
 	for page := 1; page != 0 && len(ours) == 0; {
 		var comments []comment
-		err := c.app.call(ctx, issuesListComments, repo, func(ctx context.Context, client *gogithub.Client) error {
-			path := fmt.Sprintf("repos/%s/%s/issues/%d/comments?per_page=100&page=%d", repo.Owner, repo.Name, pull, page)
+		err := c.app.call(ctx, issuesListComments, p.repo, func(ctx context.Context, client *gogithub.Client) error {
+			path := fmt.Sprintf("repos/%s/%s/issues/%d/comments?per_page=100&page=%d", p.repo.Owner, p.repo.Name, p.pull, page)
 			response, err := read(ctx, client, path, &comments)
 			if err == nil {
 				page = response.NextPage
@@ -172,7 +188,7 @@ func (c *Comments) list(ctx context.Context, repo handlers.Repository, pull int)
 			return nil, err
 		}
 		for _, candidate := range comments {
-			mine, err := c.ours(ctx, candidate)
+			mine, err := c.ours(ctx, p.marker, candidate)
 			if err != nil {
 				return nil, err
 			}
@@ -184,17 +200,12 @@ func (c *Comments) list(ctx context.Context, repo handlers.Repository, pull int)
 	return ours, nil
 }
 
-// ours reports whether our App wrote the comment as itself (a person may also
-// write through an App, then the user is theirs) and it begins with the marker.
-func (c *Comments) ours(ctx context.Context, candidate comment) (bool, error) {
-	if !strings.HasPrefix(candidate.Body, report.Marker) || candidate.User.Type != "Bot" {
+// ours reports whether a comment has the marker and our App wrote it.
+func (c *Comments) ours(ctx context.Context, marker string, candidate comment) (bool, error) {
+	if markerOf(candidate.Body) != marker {
 		return false, nil
 	}
-	if candidate.App != nil {
-		return candidate.App.ID == c.app.id, nil
-	}
-	slug, err := c.app.Slug(ctx)
-	return slug != "" && candidate.User.Login == slug+"[bot]", err
+	return c.app.wrote(ctx, candidate.byline)
 }
 
 // read gets a path of the API into v, for what go-github has no type.
@@ -205,30 +216,6 @@ func read(ctx context.Context, client *gogithub.Client, path string, v any) (*go
 	}
 	return client.Do(ctx, request, v)
 }
-
-func (c *Comments) recall(repo handlers.Repository, pull int) (int64, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id, ok := c.known[place(repo, pull)]
-	return id, ok
-}
-
-func (c *Comments) remember(repo handlers.Repository, pull int, id int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) >= commentsKnown {
-		clear(c.known) // costs a look each, once
-	}
-	c.known[place(repo, pull)] = id
-}
-
-func (c *Comments) forget(repo handlers.Repository, pull int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.known, place(repo, pull))
-}
-
-func place(repo handlers.Repository, pull int) string { return fmt.Sprintf("%s#%d", repo, pull) }
 
 // sameText compares as GitHub keeps text: line ends are normalised and what is
 // blank at the end is dropped.

@@ -16,12 +16,13 @@ import (
 	"github.com/slipwayhq/slipway/handlers"
 )
 
-// What an [*Error] may be, beside [handlers.ErrGone] and a context's errors.
+// What an [*Error] may be, beside [handlers.ErrGone], [handlers.ErrNoIssues] and a
+// context's errors.
 var (
-	// ErrForbidden says that the App lacks a permission, that the installation is
-	// suspended or that its key is no longer valid. A retry changes nothing
+	// ErrForbidden is [handlers.ErrForbidden]: the App lacks a permission, the
+	// installation is suspended, its key is no longer valid. A retry changes nothing
 	// until a person does.
-	ErrForbidden = errors.New("forbidden")
+	ErrForbidden = handlers.ErrForbidden
 	// ErrRateLimited says that GitHub wants no call before [Error.NotBefore].
 	ErrRateLimited = errors.New("rate limited")
 	// ErrTemporary says that a retry may well succeed: 5xx, no connection.
@@ -40,6 +41,7 @@ type Error struct {
 	until     time.Time // of ErrRateLimited
 	kind      error
 	text      string
+	words     string // what GitHub said; empty where there was no answer to the call itself
 }
 
 // Error implements error.
@@ -88,7 +90,8 @@ func (a *App) explain(ctx context.Context, op Operation, subject string, err err
 		return e
 	case errors.As(err, &answer):
 		response = answer.Response
-		e.text = Redact(answerText(answer))
+		e.words = Redact(answerWords(answer))
+		e.text = fmt.Sprint(status(answer.Response), " ", e.words)
 	case errors.As(err, &minting):
 		response = minting.Response
 		if response != nil {
@@ -141,9 +144,9 @@ func (a *App) retryAt(response *http.Response) time.Time {
 	return a.now().Add(time.Minute)
 }
 
-// answerText is what GitHub said, without the URL and documentation.
-func answerText(answer *gogithub.ErrorResponse) string {
-	parts := []string{strconv.Itoa(status(answer.Response)) + " " + answer.Message}
+// answerWords is what GitHub said, without the URL and documentation.
+func answerWords(answer *gogithub.ErrorResponse) string {
+	parts := []string{answer.Message}
 	for _, detail := range answer.Errors {
 		text := detail.Message
 		if text == "" {

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,6 +62,14 @@ func (a *App) call(ctx context.Context, op Operation, repo handlers.Repository, 
 	}
 	if err := do(withOperation(ctx, op), i.client); err != nil {
 		return a.explain(ctx, op, repo.String(), err)
+	}
+	return nil
+}
+
+// callAsApp makes calls of one operation as the App itself, and explains the error.
+func (a *App) callAsApp(ctx context.Context, op Operation, do func(context.Context, *gogithub.Client) error) error {
+	if err := do(withOperation(ctx, op), a.client(a.asApp())); err != nil {
+		return a.explain(ctx, op, fmt.Sprintf("app %d", a.id), err)
 	}
 	return nil
 }

@@ -13,8 +13,10 @@ import (
 type Operation struct {
 	// ID is GitHub's operationId, e.g. "checks/create".
 	ID string
-	// Permission is the name in default_permissions, e.g. "checks"; empty where
-	// none is needed (calls as the App itself).
+	// Permission is the name in default_permissions, e.g. "checks"; empty where none
+	// is needed (calls as the App itself, and what metadata suffices for). What is
+	// said on pull requests and on issues are the same operations; the permission is
+	// that of pull requests.
 	Permission string
 	// Access is "read" or "write"; empty where Permission is.
 	Access string
@@ -28,6 +30,8 @@ var (
 	appsCreateFromManifest      = Operation{"apps/create-from-manifest", "", ""}
 	pullsGet                    = Operation{"pulls/get", "pull_requests", "read"}
 	pullsList                   = Operation{"pulls/list", "pull_requests", "read"}
+	pullsCreate                 = Operation{"pulls/create", "pull_requests", "write"}
+	pullsUpdate                 = Operation{"pulls/update", "pull_requests", "write"}
 	issuesListComments          = Operation{"issues/list-comments", "pull_requests", "read"}
 	issuesGetComment            = Operation{"issues/get-comment", "pull_requests", "read"}
 	issuesCreateComment         = Operation{"issues/create-comment", "pull_requests", "write"}
@@ -36,15 +40,41 @@ var (
 	checksListForRef            = Operation{"checks/list-for-ref", "checks", "read"}
 	checksCreate                = Operation{"checks/create", "checks", "write"}
 	checksUpdate                = Operation{"checks/update", "checks", "write"}
+	reactionsCreate             = Operation{"reactions/create-for-issue-comment", "pull_requests", "write"}
+	issuesList                  = Operation{"issues/list-for-repo", "issues", "read"}
+	issuesCreate                = Operation{"issues/create", "issues", "write"}
+	issuesUpdate                = Operation{"issues/update", "issues", "write"}
+	deploymentsList             = Operation{"repos/list-deployments", "deployments", "read"}
+	deploymentsCreate           = Operation{"repos/create-deployment", "deployments", "write"}
+	deploymentsListStatuses     = Operation{"repos/list-deployment-statuses", "deployments", "read"}
+	deploymentsCreateStatus     = Operation{"repos/create-deployment-status", "deployments", "write"}
+	commitsListPulls            = Operation{"repos/list-pull-requests-associated-with-commit", "pull_requests", "read"}
+	commitsCompare              = Operation{"repos/compare-commits-with-basehead", "contents", "read"}
+	gitGetCommit                = Operation{"git/get-commit", "contents", "read"}
+	gitGetRef                   = Operation{"git/get-ref", "contents", "read"}
+	gitCreateTree               = Operation{"git/create-tree", "contents", "write"}
+	gitCreateCommit             = Operation{"git/create-commit", "contents", "write"}
+	gitCreateRef                = Operation{"git/create-ref", "contents", "write"}
+	gitUpdateRef                = Operation{"git/update-ref", "contents", "write"}
+	teamsGetMembership          = Operation{"teams/get-membership-for-user-in-org", "members", "read"}
+	collaboratorsGetPermission  = Operation{"repos/get-collaborator-permission-level", "", ""} // metadata, which every App has
+	appsListInstallations       = Operation{"apps/list-installations", "", ""}
+	appsListRepositories        = Operation{"apps/list-repos-accessible-to-installation", "", ""}
 )
 
 // Operations returns every call that this package makes.
 func Operations() []Operation {
 	return []Operation{
 		appsGetAuthenticated, appsCreateInstallationToken, appsCreateFromManifest,
-		pullsGet, pullsList,
+		appsListInstallations, appsListRepositories,
+		collaboratorsGetPermission, teamsGetMembership,
+		pullsGet, pullsList, pullsCreate, pullsUpdate,
 		issuesListComments, issuesGetComment, issuesCreateComment, issuesUpdateComment, issuesDeleteComment,
 		checksListForRef, checksCreate, checksUpdate,
+		reactionsCreate, issuesList, issuesCreate, issuesUpdate,
+		deploymentsList, deploymentsCreate, deploymentsListStatuses, deploymentsCreateStatus,
+		commitsListPulls, commitsCompare,
+		gitGetCommit, gitGetRef, gitCreateTree, gitCreateCommit, gitCreateRef, gitUpdateRef,
 	}
 }
 
@@ -53,7 +83,6 @@ func Operations() []Operation {
 func Permissions() map[string]string {
 	needed := map[string]string{
 		"metadata":     "read", // GitHub requires it of every App
-		"contents":     "read", // Git: fetching the repository
 		"merge_queues": "read", // merge_group events
 	}
 	for _, op := range Operations() {

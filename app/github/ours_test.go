@@ -35,6 +35,8 @@ func TestOurs(t *testing.T) {
 	}{
 		{"our App as itself", written("slipway[bot]", "Bot", 42, marked), true},
 		{"our App, not a report", written("slipway[bot]", "Bot", 42, "x"), false},
+		{"our App, with another marker", written("slipway[bot]", "Bot", 42, "<!-- slipway:reply 7 -->\nx"), false},
+		{"our App, a marker that begins as this one", written("slipway[bot]", "Bot", 42, report.Marker+"x -->\nx"), false},
 		{"our App, the marker further down", written("slipway[bot]", "Bot", 42, "x\n"+marked), false},
 		{"a person through our App", written("mallory", "User", 42, marked), false},
 		{"another App", written("other[bot]", "Bot", 43, marked), false},
@@ -43,7 +45,7 @@ func TestOurs(t *testing.T) {
 		{"another bot, App not said", written("other[bot]", "Bot", 0, marked), false},
 		{"a person of our name, App not said", written("slipway[bot]", "User", 0, marked), false},
 	} {
-		got, err := comments.ours(t.Context(), tc.comment)
+		got, err := comments.ours(t.Context(), report.Marker, tc.comment)
 		if err != nil || got != tc.want {
 			t.Errorf("%s: %v, %v; want %v", tc.name, got, err, tc.want)
 		}

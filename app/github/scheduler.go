@@ -51,6 +51,10 @@ func repositoryOf(event handlers.Event) string {
 		return e.Repository.String()
 	case handlers.MergeGroupEvent:
 		return e.Repository.String()
+	case handlers.PushEvent:
+		return e.Repository.String()
+	case handlers.CommentEvent:
+		return e.Repository.String()
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -19,10 +20,12 @@ var ErrMalformed = errors.New("malformed payload")
 // translations is each event that is handled, with what reads it. app.yml
 // declares exactly these; everything else is acknowledged and dropped.
 var translations = map[string]func(*App, []byte) (handlers.Event, error){
-	"pull_request": (*App).pullRequest,
-	"check_run":    (*App).checkRun,
-	"check_suite":  (*App).checkSuite,
-	"merge_group":  (*App).mergeGroup,
+	"pull_request":  (*App).pullRequest,
+	"check_run":     (*App).checkRun,
+	"check_suite":   (*App).checkSuite,
+	"merge_group":   (*App).mergeGroup,
+	"push":          (*App).push,
+	"issue_comment": (*App).issueComment,
 }
 
 // Events returns the names of the events that are handled, in no order.
@@ -122,6 +125,68 @@ func (a *App) mergeGroup(payload []byte) (handlers.Event, error) {
 	}, nil
 }
 
+// push reads the move of a branch; tags are of no interest.
+func (a *App) push(payload []byte) (handlers.Event, error) {
+	var e struct {
+		Ref          string                 `json:"ref"`
+		After        string                 `json:"after"`
+		Deleted      bool                   `json:"deleted"`
+		Repo         *gogithub.Repository   `json:"repository"`
+		Installation *gogithub.Installation `json:"installation"`
+	}
+	repo, served, err := a.open(payload, &e, &e.Repo, &e.Installation)
+	if err != nil || !served {
+		return nil, err
+	}
+	branch, ok := strings.CutPrefix(e.Ref, "refs/heads/")
+	switch {
+	case e.Ref == "":
+		return nil, fmt.Errorf("%w: no ref", ErrMalformed)
+	case !ok || branch == "":
+		return nil, nil
+	case e.Deleted:
+		return handlers.PushEvent{Repository: repo, Branch: branch, Deleted: true}, nil
+	}
+	head, err := commitOf(e.After)
+	if err != nil {
+		return nil, err
+	}
+	return handlers.PushEvent{Repository: repo, Branch: branch, Head: head}, nil
+}
+
+// issueComment reads what was said on a pull request or an issue. A person said it
+// who sent the event, wrote the comment, and did so without an App's help: whoever
+// edits another's comment, and what a bot or a script says, is none.
+func (a *App) issueComment(payload []byte) (handlers.Event, error) {
+	var e struct {
+		Action string `json:"action"`
+		Issue  struct {
+			Number int       `json:"number"`
+			Pull   *struct{} `json:"pull_request"`
+		} `json:"issue"`
+		Comment struct {
+			comment
+			CreatedAt time.Time `json:"created_at"`
+		} `json:"comment"`
+		Sender       account                `json:"sender"`
+		Repo         *gogithub.Repository   `json:"repository"`
+		Installation *gogithub.Installation `json:"installation"`
+	}
+	repo, served, err := a.open(payload, &e, &e.Repo, &e.Installation)
+	if err != nil || !served {
+		return nil, err
+	}
+	said := e.Comment
+	if e.Action == "" || e.Issue.Number <= 0 || said.ID <= 0 {
+		return nil, fmt.Errorf("%w: no action, number or comment", ErrMalformed)
+	}
+	return handlers.CommentEvent{
+		Action: e.Action, Repository: repo, Number: e.Issue.Number, OnPull: e.Issue.Pull != nil,
+		Comment: said.ID, Author: said.User.Login, Body: said.Body, At: said.CreatedAt.UTC(),
+		Person: said.App == nil && said.User.Type == "User" && e.Sender == said.User && personName.MatchString(said.User.Login),
+	}, nil
+}
+
 // open decodes the payload into event and returns its repository, and whether
 // that is served. Fields of event are passed by address because they are read
 // only once it has been decoded.
@@ -141,7 +206,12 @@ func (a *App) open(payload []byte, event any, repo **gogithub.Repository, instal
 	case !ownerName.MatchString(r.Owner), !repositoryName.MatchString(r.Name), r.Name == ".", r.Name == "..":
 		return r, false, fmt.Errorf("%w: no repository, or not a name", ErrMalformed)
 	}
-	return r, len(a.accounts) == 0 || a.accounts[strings.ToLower(r.Owner)], nil
+	return r, a.serves(r.Owner), nil
+}
+
+// serves reports whether the repositories of an account are served.
+func (a *App) serves(owner string) bool {
+	return len(a.accounts) == 0 || a.accounts[strings.ToLower(owner)]
 }
 
 // Names end up in URLs and directories, so they are what GitHub allows and no more.
