@@ -1,0 +1,265 @@
+package edit
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// The keys of an entry of kustomize's images.
+const (
+	nameKey    = "name"
+	newNameKey = "newName"
+	newTagKey  = "newTag"
+	digestKey  = "digest"
+)
+
+// set returns the splices that make a candidate set what is wanted where it sets
+// now; ok is false where it is written in a way that cannot be edited.
+func (c *candidate) set(now, want Reference) (splices []splice, ok bool) {
+	if c.scalar != nil {
+		s, ok := c.source.replace(c.scalar, want.String())
+		return []splice{s}, ok
+	}
+	m := mapping{c.source, c.entry}
+	if now.Name != want.Name {
+		if splices, ok = m.put(newNameKey, want.Name); !ok {
+			return nil, false
+		}
+	}
+	version, ok := m.version(want)
+	return append(splices, version...), ok
+}
+
+// version makes an entry's tag and digest those of a reference. Where one takes the
+// place of the other it takes its line too, and what is said beside it.
+func (m mapping) version(want Reference) ([]splice, bool) {
+	tagged, digested := child(m.node, newTagKey) != nil, child(m.node, digestKey) != nil
+	switch {
+	case digested && !tagged && want.Digest == "" && want.Tag != "":
+		return m.rename(digestKey, newTagKey, want.Tag)
+	case tagged && !digested && want.Tag == "" && want.Digest != "":
+		return m.rename(newTagKey, digestKey, want.Digest)
+	}
+	var all []splice
+	for _, part := range []struct{ key, value string }{{newTagKey, want.Tag}, {digestKey, want.Digest}} {
+		splices, ok := m.remove(part.key)
+		if part.value != "" {
+			splices, ok = m.put(part.key, part.value)
+		}
+		if !ok {
+			return nil, false
+		}
+		all = append(all, splices...)
+	}
+	return all, true
+}
+
+// A mapping is one in a file, to be edited.
+type mapping struct {
+	*source
+	node *yaml.Node
+}
+
+// put gives a key a value: in place, or behind the last of the keys that it
+// belongs to.
+func (m mapping) put(key, value string) ([]splice, bool) {
+	if _, existing := pair(m.node, key); existing != nil {
+		s, ok := m.replace(existing, value)
+		return []splice{s}, ok
+	}
+	before := nameKey
+	for _, other := range []string{newNameKey, newTagKey} {
+		if other != key && child(m.node, other) != nil && (other != newTagKey || key == digestKey) {
+			before = other
+		}
+	}
+	keyNode, valueNode := pair(m.node, before)
+	if keyNode == nil {
+		return nil, false
+	}
+	at, ok := m.span(valueNode)
+	if !ok {
+		return nil, false
+	}
+	line := key + ": " + scalar(value, 0)
+	if m.node.Style&yaml.FlowStyle != 0 {
+		if keyNode.Style&yaml.DoubleQuotedStyle != 0 {
+			line = `"` + key + `": "` + value + `"`
+		}
+		return []splice{{at.end, at.end, ", " + line}}, true
+	}
+	return []splice{m.insertBelow(at.end, strings.Repeat(" ", keyNode.Column-1)+line)}, true
+}
+
+// insertBelow puts lines below the line of a position.
+func (s *source) insertBelow(at int, lines string) splice {
+	end, next := s.endOfLine(at)
+	if end == next { // the file ends without a line break
+		return splice{end, end, s.newline() + lines}
+	}
+	return splice{next, next, lines + s.newline()}
+}
+
+// rename puts another key and value in the place of a pair.
+func (m mapping) rename(from, to, value string) ([]splice, bool) {
+	keyNode, valueNode := pair(m.node, from)
+	key, ok := m.replace(keyNode, to)
+	if !ok {
+		return nil, false
+	}
+	s, ok := m.replace(valueNode, value)
+	return []splice{key, s}, ok
+}
+
+// remove takes a pair away, with its line if it has one to itself; nothing where
+// there is none.
+func (m mapping) remove(key string) ([]splice, bool) {
+	keyNode, valueNode := pair(m.node, key)
+	if keyNode == nil {
+		return nil, true
+	}
+	at, ok := m.span(valueNode)
+	start := m.offset(keyNode)
+	if !ok || start < 0 {
+		return nil, false
+	}
+	i := slices.Index(m.node.Content, keyNode)
+	switch flow := m.node.Style&yaml.FlowStyle != 0; {
+	case flow && i > 0:
+		before, ok := m.span(m.node.Content[i-1])
+		return []splice{{before.end, at.end, ""}}, ok
+	case i == 0 && len(m.node.Content) == 2:
+		return nil, false
+	case i == 0:
+		return []splice{{start, m.offset(m.node.Content[2]), ""}}, true
+	case flow:
+		return nil, false
+	}
+	_, next := m.endOfLine(at.end)
+	return []splice{{m.lines[keyNode.Line-1], next, ""}}, true
+}
+
+// replace puts a value in the place of a scalar, quoted as it was.
+func (s *source) replace(node *yaml.Node, value string) (splice, bool) {
+	at, ok := s.span(node)
+	if !ok {
+		return splice{}, false
+	}
+	return splice{s.inFile(at.start), s.inFile(at.start) + at.end - at.start, scalar(value, at.style)}, true
+}
+
+// scalar writes a value of harmless characters in a style, quoted where it would
+// be read as something else than a text.
+func scalar(value string, style yaml.Style) string {
+	switch {
+	case style&yaml.SingleQuotedStyle != 0:
+		return "'" + value + "'"
+	case style&yaml.DoubleQuotedStyle != 0 || !plain(value):
+		return `"` + value + `"`
+	}
+	return value
+}
+
+// words are what YAML 1.1 reads as true, false or null.
+var words = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+// plain reports whether a value that is not quoted is read as the text that it is,
+// by YAML 1.1 and 1.2.
+func plain(value string) bool {
+	var read any
+	if yaml.Unmarshal([]byte(value), &read) != nil || slices.Contains(words, strings.ToLower(value)) {
+		return false
+	}
+	// What begins with a digit and has a colon may be a number to the base of 60.
+	return read == value && (value[0] < '0' || value[0] > '9' || !strings.Contains(value, ":"))
+}
+
+// add returns the splice that adds an entry to the images of a kustomization; ok is
+// false where they are written in a way that cannot be edited.
+func (f *file) add(now, want Reference) (splice, bool) {
+	pairs := [][2]string{{nameKey, now.Name}}
+	if want.Name != now.Name {
+		pairs = append(pairs, [2]string{newNameKey, want.Name})
+	}
+	if want.Tag != "" {
+		pairs = append(pairs, [2]string{newTagKey, want.Tag})
+	}
+	if want.Digest != "" {
+		pairs = append(pairs, [2]string{digestKey, want.Digest})
+	}
+	var parts []string
+	for _, p := range pairs {
+		parts = append(parts, p[0]+": "+scalar(p[1], 0))
+	}
+	if f.root.Style&yaml.FlowStyle != 0 {
+		return splice{}, false
+	}
+	_, images := pair(f.root, "images")
+	switch {
+	case images == nil:
+		return f.appendImages(parts), true
+	case images.Kind == yaml.SequenceNode && images.Style&yaml.FlowStyle != 0:
+		return f.addFlow(images, parts)
+	case images.Kind == yaml.SequenceNode && len(images.Content) > 0:
+		return f.addBlock(images, parts)
+	}
+	return splice{}, false
+}
+
+// addBlock puts an entry below the last one of a block list, indented like it.
+func (f *file) addBlock(images *yaml.Node, parts []string) (splice, bool) {
+	last := images.Content[len(images.Content)-1]
+	end := -1
+	for _, node := range last.Content {
+		if at, ok := f.source.span(node); ok {
+			end = max(end, at.end)
+		} else {
+			return splice{}, false
+		}
+	}
+	dash := strings.Repeat(" ", images.Column-1)
+	gap := 1
+	if last.Style&yaml.FlowStyle == 0 {
+		gap = max(1, last.Column-images.Column-1)
+	}
+	newline := f.source.newline()
+	lines := dash + "-" + strings.Repeat(" ", gap) + strings.Join(parts, newline+dash+strings.Repeat(" ", gap+1))
+	return f.source.insertBelow(end, lines), end >= 0
+}
+
+// addFlow puts an entry into a list in brackets.
+func (f *file) addFlow(images *yaml.Node, parts []string) (splice, bool) {
+	start := f.source.offset(images)
+	if start < 0 || f.source.content[start] != '[' {
+		return splice{}, false
+	}
+	item := "{" + strings.Join(parts, ", ") + "}"
+	if len(images.Content) > 0 {
+		item += ", "
+	}
+	return splice{start + 1, start + 1, item}, true
+}
+
+// appendImages puts a list of images at the end of a kustomization, indented as
+// its other lists are, after an empty line if it has any.
+func (f *file) appendImages(parts []string) splice {
+	indent := "  "
+	for i := 1; i < len(f.root.Content); i += 2 {
+		if node := f.root.Content[i]; node.Kind == yaml.SequenceNode && node.Style&yaml.FlowStyle == 0 {
+			indent = strings.Repeat(" ", node.Column-f.root.Column)
+			break
+		}
+	}
+	content, newline := f.source.content, f.source.newline()
+	start := strings.Repeat(" ", f.root.Column-1) + "images:" + newline
+	if len(content) > 0 && content[len(content)-1] != '\n' {
+		start = newline + start
+	}
+	if strings.Contains(string(content), newline+newline) {
+		start = newline + start
+	}
+	indent = strings.Repeat(" ", f.root.Column-1) + indent
+	return splice{len(content), len(content), start + indent + "- " + strings.Join(parts, newline+indent+"  ") + newline}
+}

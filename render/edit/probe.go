@@ -1,0 +1,173 @@
+package edit
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/slipwayhq/slipway/render"
+)
+
+// markPrefix starts the tag that a candidate is marked with.
+const markPrefix = "slipway-mark-"
+
+// mark returns the splices that make a candidate set the mark of its number as tag.
+func (c *candidate) mark(number int) ([]splice, bool) {
+	mark := Reference{Tag: markPrefix + strconv.Itoa(number)}
+	if c.scalar != nil {
+		mark.Name = ParseReference(value(c.scalar)).Name
+	}
+	return c.set(Reference{Name: mark.Name}, mark)
+}
+
+// probe finds which candidate sets each image: the one whose mark it gets when all
+// are marked and the tree is rendered. Images that no candidate sets are missing
+// from the result.
+func (j *job) probe() (map[place]*candidate, *render.Problem, error) {
+	var all []*candidate
+	var edits []FileEdit
+	for _, f := range j.files {
+		var splices []splice
+		for _, c := range f.candidates {
+			marks, _ := c.mark(len(all)) // those that cannot be marked are no candidates
+			splices = append(splices, marks...)
+			all = append(all, c)
+		}
+		if len(splices) > 0 {
+			edits = append(edits, FileEdit{f.path, spliced(f.source.content, splices)})
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil, nil
+	}
+	marked, err := j.engine.Render(j.ctx, Overlay(j.tree, edits), j.target)
+	if err != nil {
+		return nil, nil, fmt.Errorf("render with marks: %w", err)
+	}
+	if marked.Problem != nil {
+		return nil, &render.Problem{File: marked.Problem.File, Line: marked.Problem.Line,
+			Message: "where the images come from cannot be found out: with other tags this does not render: " + marked.Problem.Message,
+			Hint:    "change the images by hand"}, nil
+	}
+	governed := map[place]*candidate{}
+	for _, image := range ImagesOf(marked) {
+		digits, isMark := strings.CutPrefix(image.Reference.Tag, markPrefix)
+		number, err := strconv.Atoi(digits)
+		if isMark && err == nil && number < len(all) {
+			governed[image.place()] = all[number]
+		}
+	}
+	return governed, nil, nil
+}
+
+// decide gives each candidate, or a new entry of the target's own kustomization,
+// what it has to set.
+func (j *job) decide(governed map[place]*candidate) *render.Problem {
+	wanted := map[place]Reference{}
+	for _, image := range j.wanted {
+		wanted[image.place()] = image.Reference
+	}
+	images := ImagesOf(j.before)
+	decided := map[*candidate]bool{}
+	added := map[string]bool{}
+	for _, image := range images {
+		want, differs := wanted[image.place()]
+		if !differs {
+			continue
+		}
+		c := governed[image.place()]
+		if c != nil && decided[c] || c == nil && added[image.Reference.Name] {
+			continue
+		}
+		var together []Image
+		for _, other := range images {
+			if c != nil && governed[other.place()] == c || c == nil && governed[other.place()] == nil && other.Reference.Name == image.Reference.Name {
+				together = append(together, other)
+			}
+		}
+		if problem := j.agree(c, image, together, wanted); problem != nil {
+			return problem
+		}
+		var problem *render.Problem
+		if c != nil {
+			decided[c], problem = true, j.change(c, image.Reference, want)
+		} else {
+			added[image.Reference.Name], problem = true, j.addEntry(image, want)
+		}
+		if problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+// agree checks that all images that one place sets are to become the same.
+func (j *job) agree(c *candidate, image Image, together []Image, wanted map[place]Reference) *render.Problem {
+	for _, other := range together {
+		if want, differs := wanted[other.place()]; differs && want == wanted[image.place()] || !differs && other.Reference == wanted[image.place()] {
+			continue
+		}
+		message := fmt.Sprintf("%s and %s both have the image %s, and are to become different", describe(image), describe(other), image.Reference.Name)
+		if _, differs := wanted[other.place()]; !differs {
+			message = fmt.Sprintf("%s and %s both have the image %s, and only the first is to change", describe(image), describe(other), image.Reference.Name)
+		}
+		file, line := j.target.Path, 0
+		if c != nil {
+			message = fmt.Sprintf("%s sets the image of %s and of %s, and they are to become different", c.what(), describe(image), describe(other))
+			file, line = c.file.path, c.line
+		}
+		return &render.Problem{File: file, Line: line, Message: message, Hint: "set the image of one of them by a patch of its own"}
+	}
+	return nil
+}
+
+func (c *candidate) what() string {
+	if c.entry != nil {
+		return "one entry of images"
+	}
+	return "one line"
+}
+
+func describe(image Image) string {
+	return fmt.Sprintf("%s, container %s", image.Object, image.Container)
+}
+
+// change makes a candidate set what is wanted.
+func (j *job) change(c *candidate, now, want Reference) *render.Problem {
+	splices, ok := c.set(now, want)
+	if !ok {
+		return &render.Problem{File: c.file.path, Line: c.line, Message: "the image is written in a way that cannot be edited", Hint: "write name, newTag and digest on lines of their own"}
+	}
+	c.file.splices = append(c.file.splices, splices...)
+	return nil
+}
+
+// addEntry adds an entry to the images of the target's own kustomization, for an
+// image that comes from files that others read too.
+func (j *job) addEntry(image Image, want Reference) *render.Problem {
+	for _, f := range j.files {
+		if f.root == nil || path.Dir(f.path) != j.target.Path {
+			continue
+		}
+		if want.Tag == "" && want.Digest == "" && image.Reference != (Reference{Name: image.Reference.Name}) {
+			return &render.Problem{File: f.path, Message: fmt.Sprintf("the image of %s has a tag or digest from a file that others read too, and cannot be left without one here", describe(image))}
+		}
+		s, ok := f.add(image.Reference, want)
+		if !ok {
+			return &render.Problem{File: f.path, Message: fmt.Sprintf("an entry for %s cannot be added to images as they are written", image.Reference.Name), Hint: "write images as a list, an entry below the other"}
+		}
+		f.splices = append(f.splices, s)
+		return nil
+	}
+	return &render.Problem{File: j.target.Path, Message: fmt.Sprintf("the image of %s comes from a file that other targets read too, and there is no kustomization of this target's own that could set it", describe(image))}
+}
+
+// edited is the file's content with what was decided; changed is false where that
+// is nothing.
+func (f *file) edited() (content []byte, changed bool) {
+	if len(f.splices) == 0 {
+		return nil, false
+	}
+	return spliced(f.source.content, f.splices), true
+}
