@@ -9,12 +9,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/slipwayhq/slipway/app/clusters"
 	"github.com/slipwayhq/slipway/app/github"
 	"github.com/slipwayhq/slipway/app/queue"
+	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/preview"
@@ -47,15 +51,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 		return nil, err
 	}
 	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
-	worker := &handlers.Worker{
-		Planner:  s.planner(),
-		Pulls:    s.github.PullRequests(),
-		Comments: s.github.Comments(),
-		Checks:   s.github.Checks(),
-		Trees:    s.mirrors,
-		Deadline: config.Limits.Deadline.Duration,
-		Log:      log,
-	}
+	worker := s.worker()
 	s.queue = queue.New(queue.Options{Work: traced(worker.Work), GiveUp: worker.GiveUp, Workers: config.Limits.Jobs, Log: log})
 	worker.Queue = s.queue
 	s.webhook, err = s.github.Webhook(s.take, log)
@@ -65,16 +61,38 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) planner() *handlers.Planner {
-	registry := clusters.New(s.config.Clusters, preview.ClusterOptions{Parallel: s.config.Limits.DryRuns})
-	return &handlers.Planner{
-		Renderers: newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive),
-		Policies:  policy.NewCache(64),
-		Clusters:  registry,
-		Granting:  true,
-		Defaults:  s.mirrors.defaults,
-		Now:       time.Now,
+// worker lists what the jobs stand on. Its queue is set once there is one.
+func (s *Service) worker() *handlers.Worker {
+	registry := clusters.New(s.config.Clusters,
+		preview.ClusterOptions{Parallel: s.config.Limits.DryRuns},
+		deploy.Options{Identity: identity(), Parallel: s.config.Limits.DryRuns})
+	comments := s.github.Comments()
+	return &handlers.Worker{
+		Planner: &handlers.Planner{
+			Renderers: newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive),
+			Policies:  policy.NewCache(64),
+			Clusters:  registry,
+			Granting:  true,
+			Defaults:  s.mirrors.defaults,
+			Now:       time.Now,
+		},
+		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments,
+		Trees: s.mirrors, Deployers: registry,
+		Deployments: s.github.Deployments(), History: s.github.History(), Proposals: s.github.Proposals(),
+		People: s.github.People(), Reactions: s.github.Reactions(),
+		Issues: s.github.Issues(), Repositories: s.github.Repositories(),
+		Deadline: s.config.Limits.Deadline.Duration,
+		Log:      s.log,
 	}
+}
+
+// identity names this process to those who wait for a lease that it holds.
+func identity() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "slipway"
+	}
+	return host + "-" + uuid.NewString()[:8]
 }
 
 // take keeps what an event asks for before its delivery is answered.

@@ -1,5 +1,3 @@
-//go:build step2
-
 package handlers
 
 import (

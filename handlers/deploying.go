@@ -1,5 +1,3 @@
-//go:build step2
-
 package handlers
 
 import (
@@ -51,6 +49,7 @@ func (w *Worker) deployBranch(ctx context.Context, job DeployBranch) error {
 	if err != nil || !pending(stops) {
 		return err
 	}
+	introduce(stops)
 	told, err := r.announcer(ctx, stops)
 	if err != nil {
 		return err
@@ -102,9 +101,8 @@ func (r *rollout) render(ctx context.Context, commit render.Commit) error {
 		}
 		return err
 	}
-	engine := r.Planner.Renderers.Engine(r.repo, r.judge.Sensitive)
 	all := targets(r.judge.Layouts, r.judge.order(), tree)
-	rendered, err := engine.RenderAll(ctx, tree, all)
+	rendered, err := r.engine().RenderAll(ctx, tree, all)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", commit.Short(), err)
 	}
@@ -148,7 +146,7 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 			byName[target.Application] = target
 		}
 	}
-	s.cluster, s.problem = r.Deployers.Deployer(ctx, r.repo, selection(settings))
+	s.cluster, s.problem = r.Deployers.Deployer(ctx, r.repo, selectionOf(settings))
 	if s.cluster != nil {
 		records, err := s.cluster.Records(ctx, r.repo.String())
 		if err != nil {
@@ -176,6 +174,43 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 		return r.rank(a.Target) - r.rank(b.Target)
 	})
 	return s, nil
+}
+
+// introduce tells each request of its siblings: the other targets of the same
+// cluster, so that an object which moves between two of them is handed over.
+func introduce(stops []*stop) {
+	byCluster := map[string][]deploy.Sibling{}
+	for _, s := range stops {
+		for _, q := range s.requests {
+			byCluster[s.settings.Cluster] = append(byCluster[s.settings.Cluster], deploy.Sibling{Target: q.Target, Rendered: q.Rendered, Namespace: q.Namespace})
+		}
+	}
+	for _, s := range stops {
+		for i, q := range s.requests {
+			s.requests[i].Siblings = slices.DeleteFunc(slices.Clone(byCluster[s.settings.Cluster]), func(sibling deploy.Sibling) bool { return sibling.Target == q.Target })
+		}
+	}
+}
+
+// before renders what a target's deployed commit has, so that the plan can tell what
+// a new commit changes from what had drifted; nil where that is not to be had.
+func (r *rollout) before(ctx context.Context, target render.Target, record inventory.Record) (*render.Rendered, error) {
+	if record.Deployed == nil {
+		return nil, nil
+	}
+	tree, err := r.git.Tree(ctx, record.Deployed.Commit)
+	if err != nil {
+		return nil, ctx.Err() // rewritten history, say: only what the plan can tell suffers
+	}
+	rendered, err := r.engine().Render(ctx, tree, target)
+	if err != nil || rendered.Problem != nil {
+		return nil, err
+	}
+	return rendered, nil
+}
+
+func (r *rollout) engine() *render.Engine {
+	return r.Planner.Renderers.Engine(r.repo, r.judge.Sensitive)
 }
 
 // rank orders targets of an environment: those that it depends on first.
@@ -258,6 +293,10 @@ func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, t
 		return deploy.Receipt{Target: request.Target, Commit: request.Commit, State: deploy.Unchanged}, nil
 	}
 	request.Progress = told.progress
+	var err error
+	if request.Base, err = r.before(ctx, request.Target, s.records[request.Target]); err != nil {
+		return refused, err
+	}
 	receipt, err := s.cluster.Apply(ctx, request)
 	if err != nil {
 		return receipt, fmt.Errorf("apply %s: %w", request.Target, err)
@@ -267,8 +306,8 @@ func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, t
 	return receipt, nil
 }
 
-// selection is what an environment's settings select.
-func selection(settings config.Environment) Selection {
+// selectionOf is what an environment's settings select.
+func selectionOf(settings config.Environment) Selection {
 	return Selection{Environment: settings.Name, Cluster: settings.Cluster, Namespace: settings.Namespace, ServiceAccount: settings.ServiceAccount}
 }
 

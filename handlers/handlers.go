@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
@@ -15,6 +16,10 @@ import (
 // ErrGone says that what a job is about exists no more: the pull request, the
 // branch, the repository or the installation. The job is then done.
 var ErrGone = errors.New("gone")
+
+// ErrSuperseded is the cause of a context that ended because a newer job of the
+// same key has come.
+var ErrSuperseded = deploy.ErrSuperseded
 
 // A Repository is where events come from and reports go to.
 type Repository struct {

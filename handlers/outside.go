@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -135,6 +136,11 @@ type Proposals interface {
 	// Propose opens the pull request, or updates or adopts the open one of the
 	// branch. A branch whose commits are not all the App's is never overwritten.
 	Propose(ctx context.Context, repo Repository, proposal Proposal) (Proposed, error)
+}
+
+// Deployers finds live clusters to write to, by the same grants as [Clusters].
+type Deployers interface {
+	Deployer(ctx context.Context, repo Repository, selection Selection) (*deploy.Cluster, *render.Problem)
 }
 
 // Repositories lists what the App is installed on.

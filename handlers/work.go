@@ -20,6 +20,20 @@ type Worker struct {
 	Checks   Checks
 	Queue    Queue
 	Log      *slog.Logger
+
+	// For what follows a merge.
+	Deployers   Deployers
+	Deployments Deployments
+	History     History
+	// For commands.
+	People    People
+	Reactions Reactions
+	Published PublishedComments
+	Proposals Proposals
+	// For drift.
+	Issues       Issues
+	Repositories Repositories
+
 	// Deadline bounds the planning of one job; past it the gate concludes as
 	// timed out. Zero means ten minutes.
 	Deadline time.Duration
@@ -36,6 +50,10 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 		err = w.planGroup(ctx, job)
 	case Rerun:
 		err = w.rerun(ctx, job)
+	case DeployBranch:
+		err = w.deployBranch(ctx, job)
+	case RunCommands:
+		err = w.runCommands(ctx, job)
 	default:
 		return fmt.Errorf("job %s: unknown kind %s", job.Key(), job.Kind())
 	}

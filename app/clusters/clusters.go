@@ -4,6 +4,7 @@
 package clusters
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
@@ -48,9 +50,19 @@ type Grant struct {
 type Registry struct {
 	registrations map[string]Registration
 	options       preview.ClusterOptions
+	writing       deploy.Options
 
 	mu   sync.Mutex
-	open map[identity]*preview.Cluster
+	open map[identity]*access
+}
+
+// access is one cluster as one service account, to ask and, once that was wanted,
+// to write to.
+type access struct {
+	preview *preview.Cluster
+	deploy  *deploy.Cluster
+	account *rest.Config // impersonates the service account
+	own     *rest.Config // is Slipway itself
 }
 
 // An identity is one cluster as one service account.
@@ -58,16 +70,42 @@ type identity struct{ cluster, user string }
 
 // New returns a registry. Kubeconfigs are read when a cluster is first used, so
 // that one broken file costs only its own targets.
-func New(registrations map[string]Registration, options preview.ClusterOptions) *Registry {
-	return &Registry{registrations: registrations, options: options, open: make(map[identity]*preview.Cluster)}
+func New(registrations map[string]Registration, options preview.ClusterOptions, writing deploy.Options) *Registry {
+	return &Registry{registrations: registrations, options: options, writing: writing, open: make(map[identity]*access)}
 }
 
 // Cluster implements [handlers.Clusters].
 func (r *Registry) Cluster(_ context.Context, repo handlers.Repository, selection handlers.Selection) (*preview.Cluster, *render.Problem) {
-	name := selection.Cluster
-	if name == "" {
-		name = InCluster
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	opened, problem := r.access(repo, selection)
+	if problem != nil {
+		return nil, problem
 	}
+	return opened.preview, nil
+}
+
+// Deployer implements [handlers.Deployers].
+func (r *Registry) Deployer(_ context.Context, repo handlers.Repository, selection handlers.Selection) (*deploy.Cluster, *render.Problem) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	opened, problem := r.access(repo, selection)
+	if problem != nil {
+		return nil, problem
+	}
+	if opened.deploy == nil {
+		cluster, err := deploy.NewCluster(opened.preview, opened.account, opened.own, r.writing)
+		if err != nil {
+			return nil, unusable(opened.preview.Name(), err)
+		}
+		opened.deploy = cluster
+	}
+	return opened.deploy, nil
+}
+
+// access opens a cluster as the granted service account. The caller holds the lock.
+func (r *Registry) access(repo handlers.Repository, selection handlers.Selection) (*access, *render.Problem) {
+	name := cmp.Or(selection.Cluster, InCluster)
 	if len(r.registrations) == 0 {
 		return nil, &render.Problem{Message: "no cluster is registered", Hint: "the operator registers clusters and grants them to repositories"}
 	}
@@ -75,18 +113,20 @@ func (r *Registry) Cluster(_ context.Context, repo handlers.Repository, selectio
 	if problem != nil {
 		return nil, problem
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	key := identity{name, user}
-	if cluster := r.open[key]; cluster != nil {
-		return cluster, nil
+	if opened := r.open[key]; opened != nil {
+		return opened, nil
 	}
-	cluster, err := r.connect(name, user)
+	opened, err := r.connect(name, user)
 	if err != nil {
-		return nil, &render.Problem{Message: fmt.Sprintf("cluster %s cannot be used: %v", name, err), Hint: "the operator mends its registration"}
+		return nil, unusable(name, err)
 	}
-	r.open[key] = cluster
-	return cluster, nil
+	r.open[key] = opened
+	return opened, nil
+}
+
+func unusable(name string, err error) *render.Problem {
+	return &render.Problem{Message: fmt.Sprintf("cluster %s cannot be used: %v", name, err), Hint: "the operator mends its registration"}
 }
 
 // granted returns the user to impersonate, or why there is none. A repository
@@ -166,15 +206,19 @@ func matches(patterns []string, s string) bool {
 	})
 }
 
-// connect makes the client that acts as user.
-func (r *Registry) connect(name, user string) (*preview.Cluster, error) {
-	config, err := r.registrations[name].config()
+// connect makes the clients: one that acts as user, and Slipway's own.
+func (r *Registry) connect(name, user string) (*access, error) {
+	own, err := r.registrations[name].config()
 	if err != nil {
 		return nil, err
 	}
-	config = rest.CopyConfig(config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: user}
-	return preview.NewCluster(name, config, r.options)
+	account := rest.CopyConfig(own)
+	account.Impersonate = rest.ImpersonationConfig{UserName: user}
+	asking, err := preview.NewCluster(name, account, r.options)
+	if err != nil {
+		return nil, err
+	}
+	return &access{preview: asking, account: account, own: own}, nil
 }
 
 func (r Registration) config() (*rest.Config, error) {

@@ -19,10 +19,6 @@ import (
 	"github.com/slipwayhq/slipway/handlers"
 )
 
-// ErrSuperseded is the cause of a context that ended because a newer job of the
-// same key has come.
-var ErrSuperseded = errors.New("superseded by a newer job")
-
 // ErrStopped answers an Insert into a queue that is stopping.
 var ErrStopped = errors.New("the queue is stopping")
 
@@ -147,7 +143,7 @@ func (q *Memory) insert(job handlers.Job) {
 	s.job, s.tries, s.pauses = job, 0, nil
 	switch {
 	case s.working != nil:
-		s.cancel(ErrSuperseded) // its worker takes the new one up
+		s.cancel(handlers.ErrSuperseded) // its worker takes the new one up
 	case s.timer != nil && s.timer.Stop():
 		s.timer = nil
 		q.ready = append(q.ready, s)

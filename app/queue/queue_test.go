@@ -84,7 +84,7 @@ func TestNewestWins(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Stop(t.Context())
-		if len(worked) != 2 || len(causes) != 1 || !errors.Is(causes[0], queue.ErrSuperseded) {
+		if len(worked) != 2 || len(causes) != 1 || !errors.Is(causes[0], handlers.ErrSuperseded) {
 			t.Fatalf("worked %v with causes %v: want the first superseded and one more", worked, causes)
 		}
 		if !worked[1].Again {
