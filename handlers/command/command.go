@@ -153,7 +153,7 @@ func parseLine(l line) (*Command, *Mistake) {
 	}
 	command := Command{Verb: Verb(name), Line: l.number, Text: l.text}
 	if message := v.take(&command, arguments); message != "" {
-		return nil, l.wrong("/"+name+" "+message, "write "+v.usage)
+		return nil, l.wrong("/"+name+" "+message, v.hint())
 	}
 	return &command, nil
 }
@@ -171,7 +171,7 @@ func (l line) unknown(name string, addressed bool) *Mistake {
 	case near != "" && (addressed || !slices.Contains(foreign, name)):
 		return l.wrong("there is no verb "+quote(name), "did you mean /"+string(near)+"?")
 	case addressed:
-		mistake := l.mistake("there is no verb "+quote(name), "the verbs are "+strings.Join(Verbs(), ", "))
+		mistake := l.mistake("there is no verb "+quote(name), "the verbs are "+list())
 		mistake.Help = true
 		return &mistake
 	}

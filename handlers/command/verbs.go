@@ -9,8 +9,9 @@ import (
 
 // A verb is how one is written, and how its arguments become a command's.
 type verb struct {
-	usage string
-	about string // what it does, for help
+	usage   string // its form, e.g. /status [environment|target]
+	example string // a whole command
+	about   string // what it does, for help
 	// take puts the arguments, each of which is a word of harmless characters,
 	// into the command; the message says what is wrong with them, after the verb.
 	take func(command *Command, arguments []string) (message string)
@@ -22,30 +23,44 @@ var verbs map[Verb]verb
 
 func init() { // takeHelp looks into the table
 	verbs = map[Verb]verb{
-		Help:    {"/help, or /help and a verb", "what can be said here", takeHelp},
-		Plan:    {"/plan", "plan this pull request again", takeNothing},
-		Promote: {"/promote staging→production, with the applications after it if not all are meant", "open the pull request that carries what is healthy in one environment to the next", takePromotion},
-		Apply:   {"/apply, or /apply and targets like production/web-app", "apply what waits for a person's word", takeTargets},
-		Confirm: {"/confirm production/web-app 3f9d0c417be2, with the plan's digest as the comment shows it", "allow the deletions of one exact plan", takeConfirmation},
-		Status:  {"/status, or /status and an environment or target", "what is deployed, since when, and whether it is healthy", takeOneTarget},
+		Help:    {"/help [verb]", "/help", "says what can be said here", takeHelp},
+		Plan:    {"/plan", "/plan", "plans this pull request again", takeNothing},
+		Promote: {"/promote <from>→<to> [application…]", "/promote staging→production", "opens the pull request that carries what is healthy in one environment to another", takePromotion},
+		Apply:   {"/apply [environment|target…]", "/apply production/web-app", "applies what waits for a person's word", takeTargets},
+		Confirm: {"/confirm <target> <plan digest>", "/confirm production/web-app 3f9d0c417be2", "allows the deletions of one exact plan", takeConfirmation},
+		Status:  {"/status [environment|target]", "/status production", "says what is deployed, since when, and whether it is healthy", takeOneTarget},
 	}
 }
 
 // order is that in which verbs are listed.
 var order = []Verb{Plan, Apply, Confirm, Promote, Status, Help}
 
-// Verbs lists the verbs as they are written, in the order in which help has them.
-func Verbs() []string {
+// Verbs lists the verbs in the order in which help has them.
+func Verbs() []Verb { return slices.Clone(order) }
+
+// Usage is a verb's form, e.g. /status [environment|target], and what it does in a
+// few words; both are empty for what is no verb.
+func Usage(name Verb) (form, about string) { return verbs[name].usage, verbs[name].about }
+
+// Example is a whole command of a verb; empty for what is no verb.
+func Example(name Verb) string { return verbs[name].example }
+
+// list is the verbs as they are written.
+func list() string {
 	var names []string
 	for _, name := range order {
 		names = append(names, "/"+string(name))
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
-// Usage says in a line each how a verb is written and what it does; both are
-// empty for what is no verb.
-func Usage(name Verb) (usage, about string) { return verbs[name].usage, verbs[name].about }
+// hint says how the verb is written.
+func (v verb) hint() string {
+	if v.usage == v.example {
+		return "write " + v.usage
+	}
+	return "write " + v.usage + ", e.g. " + v.example
+}
 
 // foreign are verbs of other robots that are near to one of ours and yet not
 // meant for us; those that are near to none need not be here.
@@ -69,7 +84,7 @@ func takeHelp(command *Command, arguments []string) string {
 	}
 	about := Verb(strings.ToLower(strings.TrimPrefix(arguments[0], "/")))
 	if _, known := verbs[about]; !known || len(arguments) > 1 {
-		return "takes one verb at most: " + strings.Join(Verbs(), ", ")
+		return "takes one verb at most: " + list()
 	}
 	command.About = about
 	return ""

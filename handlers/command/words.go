@@ -32,7 +32,7 @@ func (l line) arguments(verb Verb, rest string) ([]string, *Mistake) {
 			continue
 		}
 		if strings.HasPrefix(word, "-") {
-			return nil, l.wrong(quote(word)+" looks like a flag, and commands have none", "write "+verbs[verb].usage)
+			return nil, l.wrong(quote(word)+" looks like a flag, and commands have none", verbs[verb].hint())
 		}
 		for _, r := range word {
 			if message, hint := badRune(r); message != "" {
