@@ -123,6 +123,8 @@ func decide(f facts) decision {
 			return decision{state: Waiting, reason: reason, hint: fmt.Sprintf("/confirm %s %.*s", f.target, digits, f.plan.Digest)}
 		}
 		d.say(word)
+	} else if word, said := interrupted(f); said {
+		d.say(word) // what it allowed was done before the interruption
 	}
 	return d
 }
@@ -235,6 +237,12 @@ func confirmed(f facts) (inventory.Word, bool) {
 	if word, said := wordFor(f.record, inventory.Confirm, f.plan.Digest); said {
 		return word, true
 	}
+	return interrupted(f)
+}
+
+// interrupted returns the word that confirmed this very deployment before it was
+// interrupted.
+func interrupted(f facts) (inventory.Word, bool) {
 	if current := f.record.Current; current != nil && current.State == inventory.Applying && current.Digest == f.digest {
 		return wordFor(f.record, inventory.Confirm, current.Plan)
 	}

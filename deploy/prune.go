@@ -116,6 +116,9 @@ func (a *attempt) confirm(ctx context.Context, steps []preview.Step, gone map[re
 		return nil
 	}
 	last := make([]map[string]any, len(steps))
+	for i, step := range steps {
+		last[i] = step.Live()
+	}
 	limited, cancel := context.WithTimeoutCause(ctx, a.waitLimit(), errTimeout)
 	defer cancel()
 	err := a.cluster.observe(limited, steps, func(i int, live map[string]any) (bool, error) {

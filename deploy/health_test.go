@@ -1,0 +1,137 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/slipwayhq/slipway/deploy/inventory"
+)
+
+func TestCrashNamesThePodsReason(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.deployed(deploymentOf("web", "1.4.0"))
+	b.sync.Timeout = Duration(5 * time.Second)
+	bad := deploymentOf("web", "1.5.0-crash")
+	receipt := b.apply(b.request(bad))
+	b.want(receipt, Failed, "Deployment "+b.namespace+"/web is not healthy after 5s", "CrashLoopBackOff", "last exit code 1", "push a commit")
+	wantSummary(t, Receipt{Objects: []ObjectReceipt{{ID: receipt.Objects[0].ID, Action: receipt.Objects[0].Action, State: receipt.Objects[0].State}}},
+		"unhealthy update Deployment web")
+
+	record := b.record()
+	if record.Current.State != inventory.Failed || record.Current.Reason != receipt.Reason || record.Deployed.Digest == record.Current.Digest {
+		t.Errorf("the record has %+v, deployed %+v", record.Current, record.Deployed)
+	}
+	b.want(b.apply(b.request(bad)), Held, "CrashLoopBackOff")
+	b.sync.Timeout = Duration(time.Minute)
+	b.deployed(deploymentOf("web", "1.5.1"))
+	b.want(b.apply(b.request(bad)), Held) // the bad one stays blocked
+}
+
+func TestHangEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync.Timeout = Duration(3 * time.Second)
+	b.want(b.apply(b.request(join(configMap("a", "1"), deploymentOf("web", "hang")))), Failed, "is not healthy after 3s", "ContainerCreating")
+	b.wantOwned("ConfigMap a, Deployment web")
+}
+
+func TestDeadlineOfTheDeploymentItselfIsNotWaitedOut(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	slow := deploymentOf("web", "hang") + "  progressDeadlineSeconds: 2\n"
+	b.want(b.apply(b.request(slow)), Failed, "has failed", "ContainerCreating")
+}
+
+func TestNewerCommitInterruptsTheWait(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	ctx, cancel := context.WithCancelCause(b.context())
+	request := b.request(join(configMap("a", "1"), deploymentOf("web", "hang")))
+	request.Progress = func(r Receipt) {
+		applied := func(o ObjectReceipt) bool { return o.State == ObjectApplied && o.ID.Kind == "Deployment" }
+		if slices.ContainsFunc(r.Objects, applied) {
+			cancel(ErrSuperseded)
+		}
+	}
+	receipt, err := b.cluster.Apply(ctx, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.want(receipt, Superseded)
+	record := b.record()
+	if record.Current.State != inventory.Superseded || record.Deployed != nil {
+		t.Errorf("the record has %+v, deployed %+v", record.Current, record.Deployed)
+	}
+	b.wantOwned("ConfigMap a, Deployment web")
+	b.deployed(join(configMap("a", "2"), deploymentOf("web", "1.4.0")))
+	b.want(b.apply(b.request(join(configMap("a", "2"), deploymentOf("web", "1.4.0")))), Unchanged)
+}
+
+// A process that ends for another reason leaves the deployment to be taken up.
+func TestInterruptionLeavesTheDeploymentOpen(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	ctx, cancel := context.WithCancel(b.context())
+	request := b.request(deploymentOf("web", "hang"))
+	request.Progress = func(r Receipt) {
+		if len(r.Objects) == 1 && r.Objects[0].State == ObjectApplied {
+			cancel()
+		}
+	}
+	if _, err := b.cluster.Apply(ctx, request); !errors.Is(err, context.Canceled) {
+		t.Fatalf("apply returned %v", err)
+	}
+	if state := b.record().Current.State; state != inventory.Applying {
+		t.Errorf("the record says %s", state)
+	}
+}
+
+func TestJobIsAwaitedToItsEnd(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	job := func(name, image string) string {
+		return `apiVersion: batch/v1
+kind: Job
+metadata: {name: ` + name + `}
+spec:
+  backoffLimit: 0
+  template: {spec: {restartPolicy: Never, containers: [{name: app, image: "registry.example/app:` + image + `"}]}}
+`
+	}
+	b.deployed(job("good", "1"))
+	b.wantField("1", "Job", "good", "status", "succeeded")
+	b.want(b.apply(b.request(join(job("good", "1"), job("bad", "crash")))), Failed, "Job "+b.namespace+"/bad has failed", "exit code 1")
+}
+
+func TestRequestsWhileWaitingDoNotGrowWithObjects(t *testing.T) {
+	t.Parallel()
+	sent := func(n int) int64 {
+		b := newBed(t)
+		var documents []string
+		for i := range n {
+			documents = append(documents, deploymentOf("web-"+string(rune('a'+i)), "hang"))
+		}
+		var counter counter
+		c := b.connect("counting", counter.wrap)
+		b.sync.Timeout = Duration(4 * time.Second)
+		request := b.request(join(documents...))
+		var before int64
+		request.Progress = func(r Receipt) {
+			all := !slices.ContainsFunc(r.Objects, func(o ObjectReceipt) bool { return o.State != ObjectApplied })
+			if all && before == 0 && len(r.Objects) == n {
+				before = counter.reads.Load()
+			}
+		}
+		b.want(b.applyBy(c, request), Failed)
+		return counter.reads.Load() - before
+	}
+	few, many := sent(1), sent(12)
+	// The lease is renewed by the clock, which may tick once more or less.
+	if many > few+3 {
+		t.Errorf("12 objects took %d reads to wait for, 1 took %d", many, few)
+	}
+}
