@@ -1,6 +1,9 @@
 package report
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/render"
 )
@@ -65,5 +68,88 @@ func ConfirmCommand(t render.Target, planDigest string) string {
 // Deployment returns the one deployment comment of a pull request, of at most
 // MaxComment characters. It is edited as the deployment goes on.
 func Deployment(d DeploymentReport) string {
-	return DeploymentMarker + "\n" + d.top()
+	var top, bottom string
+	blocks := d.blocks()
+	for _, b := range brevities {
+		top, bottom = d.top(b), d.bottom()
+		if size(top)+size(bottom) <= MaxComment/2 {
+			break
+		}
+	}
+	const reserve = 300 // for the line about what is left out
+	text, left := fit(blocks, MaxComment-size(DeploymentMarker)-1-size(top)-size(bottom)-reserve)
+	if left > 0 {
+		text += fmt.Sprintf("\n**Left out for its size:** what is to be said of %s, which the table names or counts. `/status` says how each is.\n", plural(left, "more target"))
+	}
+	return DeploymentMarker + "\n" + top + text + bottom
+}
+
+// top returns the verdict, which commit it is about, the table and what waits.
+func (d DeploymentReport) top(b brevity) string {
+	var s strings.Builder
+	icon, verdict := d.verdict()
+	fmt.Fprintf(&s, "### %s\n\n%s\n\n", strings.TrimSpace(icon+" "+verdict), d.carried())
+	if len(d.Problems) > 0 {
+		s.WriteString("Nothing is applied until this is mended:\n\n")
+		s.WriteString(list(d.Problems, b.items, "problem", func(p render.Problem) string {
+			p.Message, p.Hint = brief(p.Message, b.notes), brief(p.Hint, b.notes)
+			return "❌ " + problemNote(p)
+		}))
+	}
+	if len(d.Environments) > 0 {
+		s.WriteString(d.table(b.rows) + "\n")
+	}
+	return s.String() + d.waits(b)
+}
+
+// carried says which commit is applied.
+func (d DeploymentReport) carried() string {
+	if d.Commit == d.Merged || d.Merged == "" {
+		return "Commit " + code(d.Commit.Short()) + " of this pull request."
+	}
+	by := ""
+	if d.Carrier > 0 {
+		by = fmt.Sprintf(" of #%d", d.Carrier)
+	}
+	return fmt.Sprintf("Carried by %s%s: a later merge, which has %s of this pull request in it.", code(d.Commit.Short()), by, code(d.Merged.Short()))
+}
+
+// waits says what waits for a person's word, and the words.
+func (d DeploymentReport) waits(b brevity) string {
+	var waiting []TargetDeployment
+	var commands []string
+	for _, t := range d.targets() {
+		if t.state() == string(deploy.Waiting) {
+			waiting = append(waiting, t)
+			if command := visible(t.Command); command != "" && len(commands) < b.items && size(command) <= 500 {
+				commands = append(commands, command)
+			}
+		}
+	}
+	if len(waiting) == 0 {
+		return ""
+	}
+	text := list(waiting, b.items, "target that waits; `/status` names them", func(t TargetDeployment) string {
+		return fmt.Sprintf("⏸️ %s waits: %s%s", code(short(t.Target.String(), 120)), sentence(brief(orSilent(t.Receipt.Reason), b.notes)), hint(brief(t.Receipt.Hint, b.notes)))
+	})
+	if len(commands) == 0 {
+		return text
+	}
+	return text + fmt.Sprintf("To let %s go on, comment:\n\n%s\n", agree(len(waiting), "it", "them"), fence("", commands))
+}
+
+func orSilent(reason string) string {
+	if strings.TrimSpace(reason) == "" {
+		return "no reason is known"
+	}
+	return reason
+}
+
+// bottom is the line in small.
+func (d DeploymentReport) bottom() string {
+	words := []string{"This comment is edited as the deployment goes on. `/status` says what runs where, `/help` what else can be said here."}
+	if link := pageLink(d.DetailsURL); link != "" && size(link) < 1000 {
+		words = append(words, link)
+	}
+	return "\n<sub>" + strings.Join(words, " ") + "</sub>\n"
 }

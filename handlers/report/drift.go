@@ -1,6 +1,8 @@
 package report
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/slipwayhq/slipway/render"
@@ -39,7 +41,7 @@ type DriftKind string
 
 // The kinds of drift.
 const (
-	DriftChanged DriftKind = "changed"     // both have the field, with different values; or Git alone
+	DriftChanged DriftKind = "changed"     // Git has the field, and the live value is another or none
 	DriftMissing DriftKind = "missing"     // the whole object is gone
 	DriftExtra   DriftKind = "extra field" // Git does not have it; a person set it
 )
@@ -63,10 +65,6 @@ type DriftedField struct {
 	At        time.Time // when (UTC); zero where the server does not say
 }
 
-// DriftIssue returns title and body of the one drift issue of an environment; the
-// body has at most MaxComment characters. Its first line is d.Marker().
-func DriftIssue(d DriftReport) (title, body string) { return d.title(), d.body() }
-
 // Marker returns the first line of the issue's body: it names the environment and
 // the digest of the drift. While it is equal the issue is not to be edited.
 func (d DriftReport) Marker() string {
@@ -76,4 +74,64 @@ func (d DriftReport) Marker() string {
 // DriftMarker returns how the body of an environment's drift issue starts.
 func DriftMarker(e render.Environment) string {
 	return "<!-- slipway:drift " + markerWord(string(e)) + " "
+}
+
+// Digest is equal as long as what drifted, and which targets could not be checked,
+// is. Times, and the words of what hindered a check, are not in it: an address or a
+// port in them changes with each try.
+func (d DriftReport) Digest() string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q\n", d.Environment)
+	for _, p := range d.Parts {
+		fmt.Fprintf(hash, "%q %q %t\n", p.Target.String(), p.Digest, p.Problem != nil)
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil))[:16]
+}
+
+// A driftTally counts what has drifted.
+type driftTally struct {
+	targets, unchecked              int
+	objects, changed, missing, more int // objects, those with changed fields, those that are gone, those with extra fields
+}
+
+func countDrift(parts ...DriftPart) driftTally {
+	var t driftTally
+	for _, p := range parts {
+		if p.Problem != nil {
+			t.unchecked++
+		}
+		if len(p.Objects) > 0 {
+			t.targets++
+		}
+		for _, o := range p.Objects {
+			t.objects++
+			kinds := map[DriftKind]bool{}
+			for _, f := range o.Fields {
+				kinds[f.Kind] = true
+			}
+			switch {
+			case o.Missing:
+				t.missing++
+			default:
+				t.changed += one(kinds[DriftChanged])
+				t.more += one(kinds[DriftExtra])
+			}
+		}
+	}
+	return t
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// words says what has drifted, counts first, e.g. "2 objects of 1 target have drifted".
+func (t driftTally) words() string {
+	if t.objects == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s %s drifted", plural(t.objects, "object"), plural(t.targets, "target"), agree(t.objects, "has", "have"))
 }

@@ -180,3 +180,28 @@ func sentence(s string) string {
 	}
 	return strings.Join(pieces, "")
 }
+
+// title returns s for the title of an issue or a pull request: a line of text without
+// Markdown that may end up in a commit message, where mentions and references count.
+func title(s string) string {
+	s = short(s, 60)
+	var b strings.Builder
+	for _, r := range s {
+		if r == '@' || r == '#' || r == '`' {
+			b.WriteRune('\'')
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return magic.ReplaceAllStringFunc(b.String(), func(m string) string { return strings.Map(dull, m) })
+}
+
+// dull returns what makes magic of letters as something that does not.
+func dull(r rune) rune {
+	switch r {
+	case ':', '/', '.', '-':
+		return '\''
+	default:
+		return r
+	}
+}

@@ -81,9 +81,17 @@ func quote(s string) string {
 
 // pageLink returns a Markdown link to the page about the report; empty without one.
 func pageLink(address string) string {
+	if link := namedLink("More", address); link != "" {
+		return link + "."
+	}
+	return ""
+}
+
+// namedLink returns a Markdown link; empty where the address is no page's.
+func namedLink(text, address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || text == "" {
 		return ""
 	}
-	return "[More](<" + strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C").Replace(u.String()) + ">)."
+	return "[" + prose(short(text, 120)) + "](<" + strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C").Replace(u.String()) + ">)"
 }
