@@ -80,10 +80,10 @@ func (p *Proposals) propose(ctx context.Context, repo handlers.Repository, propo
 }
 
 // holds reports whether the branch can stay as it is: its commits change what is
-// proposed and nothing else, no pull request of this commit was closed, and the
-// base has not changed the same files meanwhile.
+// proposed and nothing else, it is not what was closed before, and the base has not
+// changed the same files meanwhile.
 func (p *Proposals) holds(ctx context.Context, repo handlers.Repository, proposal handlers.Proposal, b branch, pulls pullsOf) (bool, error) {
-	if !b.holds || pulls.closedAt(b.head) {
+	if !b.holds || pulls.open() == nil && pulls.closedAt(b.head) {
 		return false, nil
 	}
 	if b.behind == 0 {

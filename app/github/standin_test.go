@@ -1,7 +1,6 @@
 package github_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,7 +28,12 @@ func post(w *world, token, path, text string) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequest(http.MethodPost, w.github.APIURL()+path, bytes.NewReader(content))
+	return send(w, token, path, string(content))
+}
+
+// send creates anything with a token, past the adapter.
+func send(w *world, token, path, content string) error {
+	r, err := http.NewRequest(http.MethodPost, w.github.APIURL()+path, strings.NewReader(content))
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (a *App) issueComment(payload []byte) (handlers.Event, error) {
 // that is served. Fields of event are passed by address because they are read
 // only once it has been decoded.
 func (a *App) open(payload []byte, event any, repo **gogithub.Repository, installation **gogithub.Installation) (handlers.Repository, bool, error) {
-	if err := json.Unmarshal(payload, event); err != nil {
+	if err := json.Unmarshal(payload, event); err != nil && !unread(err) {
 		return handlers.Repository{}, false, fmt.Errorf("%w: not JSON of this event", ErrMalformed)
 	}
 	r := handlers.Repository{
@@ -207,6 +207,13 @@ func (a *App) open(payload []byte, event any, repo **gogithub.Repository, instal
 		return r, false, fmt.Errorf("%w: no repository, or not a name", ErrMalformed)
 	}
 	return r, a.serves(r.Owner), nil
+}
+
+// unread reports that all was decoded but a repository's custom properties, which
+// go-github takes for single values and nobody here reads.
+func unread(err error) bool {
+	var mistyped *json.UnmarshalTypeError
+	return errors.As(err, &mistyped) && strings.Contains(mistyped.Field, "custom_properties")
 }
 
 // serves reports whether the repositories of an account are served.

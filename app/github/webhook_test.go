@@ -70,6 +70,13 @@ func payload(event string) string {
 	case "merge_group":
 		return `{"action":"checks_requested","merge_group":{"base_ref":"refs/heads/main","base_sha":"` + testCommit + `","head_sha":"` + strings.Repeat("a", 40) + `"},` + about + `}`
 	}
+	switch event {
+	case "push":
+		return `{"ref":"refs/heads/main","after":"` + testCommit + `","deleted":false,` + about + `}`
+	case "issue_comment":
+		return `{"action":"created","issue":{"number":3,"pull_request":{}},"comment":{"id":9,"body":"/plan","created_at":"2026-11-20T10:00:00Z",` +
+			`"user":{"login":"alice","type":"User"},"performed_via_github_app":null},"sender":{"login":"alice","type":"User"},` + about + `}`
+	}
 	return `{"action":"created",` + about + `}`
 }
 

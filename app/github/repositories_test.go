@@ -1,0 +1,81 @@
+package github_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/app/github"
+	standin "github.com/slipwayhq/slipway/fixtures/github"
+	"github.com/slipwayhq/slipway/handlers"
+)
+
+const (
+	listInstallations = "apps/list-installations"
+	listRepositories  = "apps/list-repos-accessible-to-installation"
+)
+
+// Every repository of every installation that is served, over pages; those of
+// accounts that are not served, or that are suspended, are left out.
+func TestRepositories(t *testing.T) {
+	w := newWorld(t, standin.Options{SkipContract: true})
+	want := []handlers.Repository{w.where}
+	for i := range 120 {
+		name := fmt.Sprintf("r%03d", i)
+		_, err := w.github.AddRepo("many", name, map[string]string{"a.yaml": "a: 1\n"})
+		w.must(err)
+		want = append(want, handlers.Repository{Owner: "many", Name: name, DefaultBranch: "main"})
+	}
+	many, err := w.app.Install("many")
+	w.must(err)
+	for i := range want[1:] {
+		want[i+1].Installation = many.ID
+	}
+	sorted := append(want[1:len(want):len(want)], w.where) // many before octo
+	_, err = w.github.AddRepo("stopped", "one", map[string]string{"a.yaml": "a: 1\n"})
+	w.must(err)
+	stopped, err := w.app.Install("stopped")
+	w.must(err)
+	stopped.Suspend()
+
+	got, err := w.slipway.Repositories().All(t.Context())
+	w.must(err)
+	if diff := cmp.Diff(sorted, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	w.expect(listInstallations, listRepositories, listRepositories, listRepositories)
+
+	narrow, err := github.New(github.Settings{
+		AppID: w.app.ID, PrivateKey: w.app.Key, API: w.github.APIURL(), Transport: w.transport, Accounts: []string{"OCTO"},
+	})
+	w.must(err)
+	got, err = narrow.Repositories().All(t.Context())
+	w.must(err)
+	if diff := cmp.Diff([]handlers.Repository{w.where}, got); diff != "" {
+		t.Errorf("of one account (-want +got):\n%s", diff)
+	}
+}
+
+// An installation that ends meanwhile hides no other; a GitHub that fails does.
+func TestRepositoriesFail(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	_, err := w.github.AddRepo("acme", "one", map[string]string{"a.yaml": "a: 1\n"})
+	w.must(err)
+	_, err = w.app.Install("acme")
+	w.must(err)
+	for _, status := range []int{403, 404} {
+		w.github.Fail(standin.Fault{Operation: listRepositories, Status: status, Message: "no"})
+		got, err := w.slipway.Repositories().All(t.Context())
+		if err != nil || len(got) != 1 {
+			t.Errorf("answered %d: %v, %v; want those of the other", status, got, err)
+		}
+	}
+	for _, op := range []string{listInstallations, listRepositories} {
+		w.github.Fail(standin.ServerError(op, 502, 1))
+		if got, err := w.slipway.Repositories().All(t.Context()); !errors.Is(err, github.ErrTemporary) || got != nil {
+			t.Errorf("%s answered 502: %v, %v; want ErrTemporary", op, got, err)
+		}
+	}
+}
