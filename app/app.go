@@ -81,6 +81,7 @@ func (s *Service) worker() *handlers.Worker {
 		Deployments: s.github.Deployments(), History: s.github.History(), Proposals: s.github.Proposals(),
 		People: s.github.People(), Reactions: s.github.Reactions(),
 		Issues: s.github.Issues(), Repositories: s.github.Repositories(),
+		Web:      s.config.GitHub.URL,
 		Deadline: s.config.Limits.Deadline.Duration,
 		Log:      s.log,
 	}

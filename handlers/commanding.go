@@ -252,7 +252,7 @@ func (n named) key(repo Repository) inventory.Key {
 // say stores a person's word in the target's cluster and has the branch deployed.
 func (r *rollout) say(ctx context.Context, job RunCommands, n named, verb inventory.Verb, digest string) error {
 	word := inventory.Word{Verb: verb, Digest: digest, By: job.Author, At: job.At,
-		URL: fmt.Sprintf("%s/pull/%d#issuecomment-%d", job.Repository, job.Number, job.Comment)}
+		URL: fmt.Sprintf("%s/%s/pull/%d#issuecomment-%d", r.Web, job.Repository, job.Number, job.Comment)}
 	if err := n.cluster.Say(ctx, n.key(r.repo), word); err != nil {
 		return fmt.Errorf("%s %s: %w", verb, n.target, err)
 	}

@@ -2,11 +2,303 @@ package handlers
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/deploy/promotion"
 	"github.com/slipwayhq/slipway/handlers/command"
+	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
 )
 
+// A way is a promotion from one environment to another, as it was asked for.
+type way struct {
+	from, to     config.Environment
+	settings     deploy.PromotionSettings
+	applications []render.Application // all of the source's where empty
+	askedBy      string
+	askedAt      string // the comment's page; empty from a terminal
+}
+
+// An offer is one application's part of a promotion, and the record that it stands on.
+type offer struct {
+	promotion.Part
+	deployed inventory.Deployment
+}
+
+// promote opens the pull requests that carry a version onwards.
 func (r *rollout) promote(ctx context.Context, job RunCommands, c command.Command) (report.CommandResult, error) {
-	panic("not yet")
+	w, problem := r.way(c)
+	if problem != nil {
+		return refuse(c, problem), nil
+	}
+	if problem, err := r.allowed(ctx, job, w.to.Name, needs(w.to, config.VerbPromote)); err != nil || problem != nil {
+		return refuse(c, problem), err
+	}
+	w.askedBy, w.askedAt = job.Author, fmt.Sprintf("%s/%s/pull/%d#issuecomment-%d", r.Web, job.Repository, job.Number, job.Comment)
+	offers, problems, err := r.offers(ctx, w)
+	if err != nil {
+		return report.CommandResult{}, err
+	}
+	return r.propose(ctx, c, w, offers, problems)
+}
+
+// way finds the environments that a command names.
+func (r *rollout) way(c command.Command) (way, *render.Problem) {
+	w := way{settings: deploy.DefaultPromotion()}
+	known := make([]string, 0, len(r.judge.Environments))
+	for _, name := range r.judge.order() {
+		known = append(known, string(name))
+	}
+	for _, end := range []struct {
+		name command.Environment
+		into *config.Environment
+	}{{c.From, &w.from}, {c.To, &w.to}} {
+		settings, ok := r.judge.Environments.Get(render.Environment(end.name))
+		if !ok {
+			return w, report.UnknownName("environment", string(end.name), known)
+		}
+		*end.into = settings
+	}
+	if w.from.Name == w.to.Name {
+		return w, &render.Problem{Message: "from and to are the same environment", Hint: "write /promote staging→production"}
+	}
+	ways := r.judge.Promotions
+	i := slices.IndexFunc(ways, func(p deploy.PromotionSettings) bool { return p.From == w.from.Name && p.To == w.to.Name })
+	switch {
+	case i >= 0:
+		w.settings = ways[i]
+	case len(ways) > 0:
+		return w, &render.Problem{
+			Message: fmt.Sprintf("%s is not promoted to %s here", w.from.Name, w.to.Name),
+			Hint:    "promotions in " + config.File + " says what is",
+		}
+	}
+	for _, application := range c.Applications {
+		w.applications = append(w.applications, render.Application(application))
+	}
+	return w, nil
+}
+
+// offers works out what each application's promotion comes to. What stands against
+// one is a problem beside the others.
+func (r *rollout) offers(ctx context.Context, w way) ([]offer, []render.Problem, error) {
+	source, err := r.stop(ctx, w.from)
+	if err != nil {
+		return nil, nil, err
+	}
+	if source.problem != nil {
+		return nil, []render.Problem{*source.problem}, nil
+	}
+	var problems []render.Problem
+	var pairs []promotion.Pair
+	var deployed []inventory.Deployment
+	for _, application := range r.applications(w, source) {
+		pair, is, problem, err := r.pair(ctx, w, source, application)
+		if err != nil {
+			return nil, nil, err
+		}
+		if problem != nil {
+			problems = append(problems, *problem)
+			continue
+		}
+		pairs, deployed = append(pairs, pair), append(deployed, is)
+	}
+	tree, err := r.git.Tree(ctx, r.commit)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err := promotion.Images(ctx, r.engine(), tree, targets(r.judge.Layouts, r.judge.order(), tree), pairs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("promote %s to %s: %w", w.from.Name, w.to.Name, err)
+	}
+	var offers []offer
+	for i, part := range parts {
+		if part.Problem != nil {
+			problems = append(problems, *part.Problem)
+			continue
+		}
+		offers = append(offers, offer{part, deployed[i]})
+	}
+	return offers, problems, nil
+}
+
+// applications are those that were asked for, or all that the source has in Git.
+func (r *rollout) applications(w way, source *stop) []render.Application {
+	if len(w.applications) > 0 {
+		return w.applications
+	}
+	var all []render.Application
+	for _, q := range source.requests {
+		if q.Rendered != nil {
+			all = append(all, q.Target.Application)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// pair is what is deployed and healthy at the source, and where it is to go.
+func (r *rollout) pair(ctx context.Context, w way, source *stop, application render.Application) (promotion.Pair, inventory.Deployment, *render.Problem, error) {
+	var none inventory.Deployment
+	from, to := r.targetOf(w.from.Name, application), r.targetOf(w.to.Name, application)
+	for _, end := range []struct {
+		target      *render.Target
+		environment render.Environment
+	}{{from, w.from.Name}, {to, w.to.Name}} {
+		if end.target == nil {
+			return promotion.Pair{}, none, &render.Problem{Message: fmt.Sprintf("there is no application %s in %s", application, end.environment)}, nil
+		}
+	}
+	record := source.records[*from]
+	if problem := unfit(*from, record, w.settings, r.Planner.Now()); problem != nil {
+		return promotion.Pair{}, none, problem, nil
+	}
+	rendered, err := r.before(ctx, *from, record)
+	if err != nil {
+		return promotion.Pair{}, none, nil, err
+	}
+	if rendered == nil {
+		return promotion.Pair{}, none, &render.Problem{Message: fmt.Sprintf("what is deployed to %s (%s) can no longer be rendered", from, record.Deployed.Commit.Short())}, nil
+	}
+	return promotion.Pair{From: rendered, To: *to}, *record.Deployed, nil, nil
+}
+
+func (r *rollout) targetOf(environment render.Environment, application render.Application) *render.Target {
+	for target := range r.rendered {
+		if target.Environment == environment && target.Application == application {
+			return &target
+		}
+	}
+	return nil
+}
+
+// unfit says why what runs at the source is not to be promoted.
+func unfit(from render.Target, record inventory.Record, settings deploy.PromotionSettings, now time.Time) *render.Problem {
+	switch soak := time.Duration(settings.Soak); {
+	case record.Deployed == nil:
+		return &render.Problem{Message: fmt.Sprintf("nothing is deployed to %s yet", from), Hint: "a version is promoted when it is deployed and healthy there"}
+	case record.Current != nil && record.Current.State != inventory.Healthy:
+		return &render.Problem{
+			Message: fmt.Sprintf("%s is not healthy: its deployment of %s is %s", from, record.Current.Commit.Short(), record.Current.State),
+			Hint:    "promote again when it is",
+		}
+	case now.Sub(record.Deployed.Ended) < soak:
+		return &render.Problem{
+			Message: fmt.Sprintf("%s is healthy since %s, and %s is to pass first", from, record.Deployed.Ended.UTC().Format(time.RFC3339), soak),
+			Hint:    "promote again after " + record.Deployed.Ended.Add(soak).UTC().Format(time.RFC3339),
+		}
+	}
+	return nil
+}
+
+// propose opens one pull request for each application, or one for all.
+func (r *rollout) propose(ctx context.Context, c command.Command, w way, offers []offer, problems []render.Problem) (report.CommandResult, error) {
+	result := report.CommandResult{Command: c.Text, State: report.CommandDone}
+	var said []string
+	changed := slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return len(o.Edits) == 0 })
+	for _, same := range slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return len(o.Edits) > 0 }) {
+		said = append(said, fmt.Sprintf("`%s` runs the images of `%s` already.", same.To, same.From))
+	}
+	groups := [][]offer{changed}
+	if w.settings.Group == deploy.ByApplication {
+		groups = nil
+		for _, o := range changed {
+			groups = append(groups, []offer{o})
+		}
+	}
+	for _, group := range groups {
+		if len(group) == 0 {
+			continue
+		}
+		proposed, err := r.Proposals.Propose(ctx, r.repo, r.proposal(w, group))
+		if err != nil {
+			return result, err
+		}
+		line, problem := outcome(proposed, group)
+		if problem != nil {
+			problems = append(problems, *problem)
+			continue
+		}
+		said = append(said, line)
+		result.Link, result.LinkText = fmt.Sprintf("%s/%s/pull/%d", r.Web, r.repo, proposed.Number), fmt.Sprintf("#%d", proposed.Number)
+	}
+	for _, problem := range problems {
+		if len(said) > 0 {
+			said = append(said, "Not promoted: "+problem.Message+".")
+		}
+	}
+	if len(said) == 0 && len(problems) > 0 {
+		return refuse(c, &problems[0]), nil
+	}
+	result.Message = strings.Join(said, " ")
+	return result, nil
+}
+
+// outcome says what became of a proposal.
+func outcome(proposed Proposed, group []offer) (string, *render.Problem) {
+	name := string(group[0].To.Application)
+	if len(group) > 1 {
+		name = fmt.Sprintf("%d applications", len(group))
+	}
+	switch proposed.Outcome {
+	case ProposalOpened:
+		return fmt.Sprintf("#%d carries %s onwards.", proposed.Number, name), nil
+	case ProposalUpdated:
+		return fmt.Sprintf("#%d was open already, and now carries what is deployed of %s.", proposed.Number, name), nil
+	case ProposalSame:
+		return fmt.Sprintf("#%d is open already and says the same of %s.", proposed.Number, name), nil
+	case ProposalNotOurs:
+		return "", &render.Problem{Message: fmt.Sprintf("#%d has commits of a person; it is left alone", proposed.Number), Hint: "merge or close it, delete its branch, and promote again"}
+	}
+	return "", &render.Problem{Message: "GitHub refuses the promotion: " + proposed.Reason}
+}
+
+// proposal is the pull request of some applications' promotion.
+func (r *rollout) proposal(w way, group []offer) Proposal {
+	p := report.PromotionReport{From: w.from.Name, To: w.to.Name, AskedBy: w.askedBy, AskedAt: w.askedAt, RepositoryURL: r.Web + "/" + r.repo.String()}
+	branch := fmt.Sprintf("slipway/promote/%s-to-%s", w.from.Name, w.to.Name)
+	if w.settings.Group == deploy.ByApplication {
+		p.Application = group[0].To.Application
+		branch += "/" + string(p.Application)
+	}
+	var files []File
+	for _, o := range group {
+		p.Carried = append(p.Carried, carry(o))
+		for _, edit := range o.Edits {
+			files = append(files, File{Path: edit.Path, Content: edit.Content})
+		}
+	}
+	title, body := report.Promotion(p)
+	return Proposal{
+		Branch: strings.TrimSuffix(branch, "/"), Base: r.repo.DefaultBranch, Parent: r.commit,
+		Title: title, Body: body, Message: title + "\n\nAsked for by " + w.askedBy + ".", Files: files,
+	}
+}
+
+// carry is what a promotion's pull request says of one application.
+func carry(o offer) report.CarriedApplication {
+	carried := report.CarriedApplication{Application: o.To.Application, Commit: o.deployed.Commit, HealthySince: o.deployed.Ended}
+	for _, change := range o.Changes {
+		container := fmt.Sprintf("%s %s: container %s", change.Object.Kind, change.Object.Name, change.Container)
+		image := report.CarriedImage{Old: change.Old.String(), New: change.New.String()}
+		i := slices.IndexFunc(carried.Images, func(c report.CarriedImage) bool { return c.Old == image.Old && c.New == image.New })
+		if i < 0 {
+			carried.Images, i = append(carried.Images, image), len(carried.Images)
+		}
+		carried.Images[i].Containers = append(carried.Images[i].Containers, container)
+	}
+	for _, edit := range o.Edits {
+		carried.Files = append(carried.Files, edit.Path)
+	}
+	for _, left := range o.Left {
+		carried.NotCarried = append(carried.NotCarried, left.String())
+	}
+	slices.Sort(carried.NotCarried)
+	return carried
 }

@@ -21,6 +21,9 @@ type Worker struct {
 	Queue    Queue
 	Log      *slog.Logger
 
+	// Web is where people open GitHub, e.g. https://github.com.
+	Web string
+
 	// For what follows a merge.
 	Deployers   Deployers
 	Deployments Deployments
