@@ -15,6 +15,7 @@ type file struct {
 	path       string
 	source     *source
 	root       *yaml.Node // of a kustomization; nil for any other file
+	documents  []*yaml.Node
 	candidates []*candidate
 	splices    []splice
 }
@@ -24,8 +25,9 @@ type candidate struct {
 	file   *file
 	source *source
 	line   int // in the file
-	// scalar is a whole reference; nil where entry is set.
+	// scalar is a whole reference, or its tag alone; nil where entry is set.
 	scalar *yaml.Node
+	tag    bool
 	// entry is a mapping of name, newName, newTag and digest, as kustomize's images
 	// have it.
 	entry *yaml.Node
@@ -56,6 +58,7 @@ func newFile(name string, content []byte) *file {
 			f.inline(root)
 		}
 		f.walk(f.source, root)
+		f.documents = append(f.documents, root)
 	}
 	return f
 }
@@ -170,6 +173,11 @@ func (f *file) entries(list *yaml.Node) {
 func (f *file) entry(node *yaml.Node) {
 	if node == nil || node.Kind != yaml.MappingNode || text(child(node, "name")) == "" {
 		return
+	}
+	for _, part := range node.Content {
+		if _, ok := f.source.span(part); !ok {
+			return
+		}
 	}
 	c := &candidate{file: f, source: f.source, entry: node, line: node.Line}
 	if _, ok := c.mark(0); ok {

@@ -136,8 +136,24 @@ func (w *Workspace) own(target render.Target, path string) bool {
 	return !slices.ContainsFunc(w.readers[path], func(reader string) bool { return reader != target.Path })
 }
 
+// changing are the references that are to become others.
+func (j *job) changing() []Reference {
+	wanted := map[place]bool{}
+	for _, image := range j.wanted {
+		wanted[image.place()] = true
+	}
+	var all []Reference
+	for _, image := range ImagesOf(j.before) {
+		if wanted[image.place()] {
+			all = append(all, image.Reference)
+		}
+	}
+	return all
+}
+
 // load reads the target's own files that may set an image.
 func (j *job) load() error {
+	changing := j.changing()
 	for path := range j.before.Reads {
 		entry, ok := j.tree.Stat(path)
 		if !ok || entry.Mode != render.File || !j.own(j.target, path) {
@@ -147,7 +163,11 @@ func (j *job) load() error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
 		}
-		j.files = append(j.files, newFile(path, content))
+		f := newFile(path, content)
+		for _, document := range f.documents {
+			f.local(document, changing)
+		}
+		j.files = append(j.files, f)
 	}
 	slices.SortFunc(j.files, func(a, b *file) int { return cmp.Compare(a.path, b.path) })
 	return nil

@@ -18,7 +18,13 @@ const (
 // set returns the splices that make a candidate set what is wanted where it sets
 // now; ok is false where it is written in a way that cannot be edited.
 func (c *candidate) set(now, want Reference) (splices []splice, ok bool) {
-	if c.scalar != nil {
+	switch {
+	case c.tag && want.Tag == "":
+		return nil, false
+	case c.tag:
+		s, ok := c.source.replace(c.scalar, want.Tag)
+		return []splice{s}, ok
+	case c.scalar != nil:
 		s, ok := c.source.replace(c.scalar, want.String())
 		return []splice{s}, ok
 	}

@@ -15,7 +15,7 @@ const markPrefix = "slipway-mark-"
 // mark returns the splices that make a candidate set the mark of its number as tag.
 func (c *candidate) mark(number int) ([]splice, bool) {
 	mark := Reference{Tag: markPrefix + strconv.Itoa(number)}
-	if c.scalar != nil {
+	if c.scalar != nil && !c.tag {
 		mark.Name = ParseReference(value(c.scalar)).Name
 	}
 	return c.set(Reference{Name: mark.Name}, mark)
@@ -160,7 +160,25 @@ func (j *job) addEntry(image Image, want Reference) *render.Problem {
 		f.splices = append(f.splices, s)
 		return nil
 	}
-	return &render.Problem{File: j.target.Path, Message: fmt.Sprintf("the image of %s comes from a file that other targets read too, and there is no kustomization of this target's own that could set it", describe(image))}
+	for _, name := range kustomizations {
+		file := path.Join(j.target.Path, name)
+		if _, there := j.tree.Stat(file); there && !j.own(j.target, file) {
+			return &render.Problem{File: file, Message: fmt.Sprintf("the image of %s is set where %s reads it too, so that both would change", describe(image), j.other(file)),
+				Hint: "set the image in a kustomization that this target alone reads"}
+		}
+	}
+	return &render.Problem{File: j.target.Path, Message: fmt.Sprintf("the image of %s is in no file that can be edited for this target alone", describe(image)),
+		Hint: "set the image in a file that this target alone reads"}
+}
+
+// other is the directory of another target that reads a file.
+func (j *job) other(file string) string {
+	for _, reader := range j.readers[file] {
+		if reader != j.target.Path {
+			return reader
+		}
+	}
+	return ""
 }
 
 // edited is the file's content with what was decided; changed is false where that

@@ -30,7 +30,7 @@ func (j *job) prove(edits []FileEdit) (*render.Problem, error) {
 		return &render.Problem{File: file, Message: "changing the images would also change " + other, Hint: "let that field not follow the image, or change both by hand"}, nil
 	}
 	if left, _ := differing(after, j.wanted); len(left) > 0 {
-		return &render.Problem{File: file, Message: fmt.Sprintf("the image of %s is set by something that is none of images, patches and resources, e.g. a replacement: it does not become %s", describe(left[0]), left[0].Reference),
+		return &render.Problem{File: file, Message: fmt.Sprintf("the image of %s does not become %s by its own files: something after them sets it, e.g. a replacement", describe(left[0]), left[0].Reference),
 			Hint: "change it by hand at " + left[0].Field}, nil
 	}
 	return nil, nil
