@@ -75,9 +75,7 @@ func bedIn(t testing.TB, real *cluster.Cluster) *bed {
 	config := real.Config()
 	config.QPS = -1
 	var err error
-	if b.clients, err = kubernetes.NewForConfig(config); err != nil {
-		t.Fatal(err)
-	}
+	b.clients = clientsOf(t, config)
 	if b.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +86,15 @@ func bedIn(t testing.TB, real *cluster.Cluster) *bed {
 	b.sync.Retry = Retry{Limit: 3, Backoff: Backoff{Duration: Duration(50 * time.Millisecond), Factor: 2, MaxDuration: Duration(time.Second)}}
 	b.cluster = b.connect("tests", nil)
 	return b
+}
+
+func clientsOf(t testing.TB, config *rest.Config) *kubernetes.Clientset {
+	t.Helper()
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clients
 }
 
 // connect returns another installation's cluster; wrap may change its transport.

@@ -99,7 +99,8 @@ func (c *Cluster) Record(ctx context.Context, key inventory.Key) (*inventory.Rec
 }
 
 // Records returns the records of all targets of a repository (owner/name) in this
-// cluster, by environment and application.
+// cluster, by environment and application. Records that cannot be read are the
+// error, a *[render.Problem], beside all that can.
 func (c *Cluster) Records(ctx context.Context, repository string) ([]inventory.Record, error) {
 	return c.store.List(ctx, repository)
 }
@@ -121,6 +122,9 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		return nil
 	}
 	if err := c.store.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := c.mayLease(ctx); err != nil {
 		return err
 	}
 	c.prepared = true

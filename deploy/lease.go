@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 
 	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/render"
 )
 
 // errLeaseLost says that somebody else may be writing to the target by now.
@@ -78,4 +81,21 @@ func (c *Cluster) hold(ctx context.Context, key inventory.Key, waiting func(hold
 		l.end()
 		return nil, nil, fmt.Errorf("wait for the lease of %s: %w", key, context.Cause(ctx))
 	}
+}
+
+// mayLease asks whether leases may be taken, which an elector would go on trying
+// for ever.
+func (c *Cluster) mayLease(ctx context.Context) error {
+	probe := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-"}}
+	_, err := c.leases.Leases(inventory.Namespace).Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if apierrors.IsForbidden(err) {
+		return &render.Problem{
+			Message: "Slipway's own identity may not take leases: " + err.Error(),
+			Hint:    "apply the manifest in docs/deploying.md to the cluster",
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("prepare leases: %w", err)
+	}
+	return nil
 }

@@ -70,7 +70,11 @@ func (b *bed) kubectl(stdin string, args ...string) {
 	if err := b.real.Kubeconfig(config); err != nil {
 		b.t.Fatal(err)
 	}
-	command := exec.CommandContext(b.context(), b.real.Kubectl(), append(args, "--kubeconfig", config, "--namespace", b.namespace, "--cache-dir", b.t.TempDir())...)
+	args = append(args, "--kubeconfig", config, "--cache-dir", b.t.TempDir())
+	if b.namespace != "" {
+		args = append(args, "--namespace", b.namespace)
+	}
+	command := exec.CommandContext(b.context(), b.real.Kubectl(), args...)
 	command.Stdin, command.Env = strings.NewReader(stdin), os.Environ()
 	if out, err := command.CombinedOutput(); err != nil {
 		b.t.Fatalf("kubectl %v: %v\n%s", args, err, out)

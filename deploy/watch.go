@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/slipwayhq/slipway/preview"
 )
@@ -124,7 +126,7 @@ func (c *Cluster) watch(ctx context.Context, stop context.CancelCauseFunc, p pla
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
-	group.Go(func() { informer.RunWithContext(ctx) })
+	group.Go(func() { informer.RunWithContext(klog.NewContext(ctx, logr.Discard())) })
 	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 		return
 	}

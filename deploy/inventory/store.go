@@ -84,9 +84,11 @@ func (s *Store) read(ctx context.Context, key Key) (*Record, *corev1.ConfigMap, 
 }
 
 // List returns the records of a repository's targets, by environment and
-// application; one request for every 500 of them.
+// application; one request for every 500 of them. A record that cannot be read is
+// a *[render.Problem] beside all those that can.
 func (s *Store) List(ctx context.Context, repository string) ([]Record, error) {
 	var records []Record
+	var broken error
 	options := metav1.ListOptions{LabelSelector: repositoryLabel + "=" + repositoryValue(repository), Limit: 500}
 	for {
 		list, err := s.core.ConfigMaps(Namespace).List(ctx, options)
@@ -95,10 +97,10 @@ func (s *Store) List(ctx context.Context, repository string) ([]Record, error) {
 		}
 		for i := range list.Items {
 			record, err := decode(&list.Items[i])
-			if err != nil {
-				return nil, err
-			}
-			if record.Repository == repository {
+			switch {
+			case err != nil:
+				broken = errors.Join(broken, err)
+			case record.Repository == repository:
 				records = append(records, *record)
 			}
 		}
@@ -112,7 +114,7 @@ func (s *Store) List(ctx context.Context, repository string) ([]Record, error) {
 		}
 		return strings.Compare(string(a.Application), string(b.Application))
 	})
-	return records, nil
+	return records, broken
 }
 
 // Change reads the target's record (an empty one with its key where there is
