@@ -81,7 +81,7 @@ func Deployment(d DeploymentReport) string {
 	if left > 0 {
 		text += fmt.Sprintf("\n**Left out for its size:** what is to be said of %s, which the table names or counts. `/status` says how each is.\n", plural(left, "more target"))
 	}
-	return DeploymentMarker + "\n" + top + text + bottom
+	return DeploymentMarker + "\n" + apart(top+text, bottom)
 }
 
 // top returns the verdict, which commit it is about, the table and what waits.
@@ -116,12 +116,14 @@ func (d DeploymentReport) carried() string {
 
 // waits says what waits for a person's word, and the words.
 func (d DeploymentReport) waits(b brevity) string {
+	const most = 20
+	items := min(b.items, most)
 	var waiting []TargetDeployment
 	var commands []string
 	for _, t := range d.targets() {
 		if t.state() == string(deploy.Waiting) {
 			waiting = append(waiting, t)
-			if command := visible(t.Command); command != "" && len(commands) < b.items && size(command) <= 500 {
+			if command := visible(t.Command); command != "" && len(commands) < items && size(command) <= 500 {
 				commands = append(commands, command)
 			}
 		}
@@ -129,7 +131,7 @@ func (d DeploymentReport) waits(b brevity) string {
 	if len(waiting) == 0 {
 		return ""
 	}
-	text := list(waiting, b.items, "target that waits; `/status` names them", func(t TargetDeployment) string {
+	text := list(waiting, items, "waiting target", func(t TargetDeployment) string {
 		return fmt.Sprintf("⏸️ %s waits: %s%s", code(short(t.Target.String(), 120)), sentence(brief(orSilent(t.Receipt.Reason), b.notes)), hint(brief(t.Receipt.Hint, b.notes)))
 	})
 	if len(commands) == 0 {
@@ -151,5 +153,5 @@ func (d DeploymentReport) bottom() string {
 	if link := pageLink(d.DetailsURL); link != "" && size(link) < 1000 {
 		words = append(words, link)
 	}
-	return "\n<sub>" + strings.Join(words, " ") + "</sub>\n"
+	return "<sub>" + strings.Join(words, " ") + "</sub>\n"
 }

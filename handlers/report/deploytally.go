@@ -57,11 +57,12 @@ func (d DeploymentReport) verdict() (icon, verdict string) {
 	counts := map[string]int{}
 	var all progress
 	targets := d.targets()
-	done, failed := 0, 0
+	done, failed, ours := 0, 0, 0
 	for _, t := range targets {
+		ours += one(!t.External)
 		state := t.state()
 		counts[state]++
-		if settled(state) {
+		if settled(state) && !t.External {
 			done++
 		}
 		if failing(state) {
@@ -73,17 +74,17 @@ func (d DeploymentReport) verdict() (icon, verdict string) {
 			all.watched += p.watched
 		}
 	}
-	words := []string{fmt.Sprintf("%s of %s deployed", number(done), plural(len(targets), "target"))}
-	if done == len(targets) {
+	words := []string{fmt.Sprintf("%s of %s deployed", number(done), plural(ours, "target"))}
+	if done == ours {
 		words[0] = plural(done, "target") + " deployed"
 	}
-	if len(targets) == 0 {
+	if ours == 0 {
 		words[0] = "Nothing to deploy"
 	}
 	if n := counts[string(deploy.Applying)]; n > 0 {
 		words = append(words, strings.TrimSuffix(fmt.Sprintf("%s applying: %s", number(n), all.health()), ": "))
 	}
-	for _, state := range []string{string(deploy.Failed), string(deploy.Held), string(deploy.Refused), noPlan, string(deploy.Waiting), notBegun, string(deploy.Superseded)} {
+	for _, state := range []string{string(deploy.Failed), string(deploy.Held), string(deploy.Refused), noPlan, string(deploy.Waiting), notBegun, string(deploy.Superseded), external} {
 		if n := counts[state]; n > 0 {
 			words = append(words, number(n)+" "+state)
 		}

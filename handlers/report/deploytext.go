@@ -94,7 +94,7 @@ func (p paint) receipt(b *strings.Builder, r deploy.Receipt) {
 		if colour == "" {
 			colour = yellow
 		}
-		fmt.Fprintf(b, "  %s %s  %s\n", visible(string(o.Action)), visible(o.ID.String()), p.with(colour, withMessage(objectStates[o.State], visible(o.Message))))
+		fmt.Fprintf(b, "  %s %s  %s\n", visible(string(o.Action)), visible(o.ID.String()), p.with(colour, withMessage(objectWords(o), visible(o.Message))))
 	}
 	if unchanged > 0 {
 		fmt.Fprintf(b, "  %s unchanged\n", plural(unchanged, "object"))

@@ -59,7 +59,7 @@ func (d DriftReport) body() string {
 	if left > 0 {
 		text += fmt.Sprintf("\n**Left out for its size:** the objects of %s. `slipway drift` prints all of them.\n", plural(left, "target"))
 	}
-	return d.Marker() + "\n" + top + text + bottom
+	return d.Marker() + "\n" + apart(top+text, bottom)
 }
 
 // top returns the verdict, the table and what could not be checked.
@@ -73,7 +73,10 @@ func (d DriftReport) top(b brevity) string {
 	if t.unchecked > 0 {
 		verdict += fmt.Sprintf(" · %s not checked", plural(t.unchecked, "target"))
 	}
-	fmt.Fprintf(&s, "### ⚠️ %s\n\nWhat is live in %s is not what the deployed commits have. Slipway changed nothing.\n\n", verdict, environment(d.Environment))
+	fmt.Fprintf(&s, "### ⚠️ %s\n\n", verdict)
+	if t.objects > 0 {
+		fmt.Fprintf(&s, "What is live in %s is not what the deployed commits have. Slipway changed nothing.\n\n", environment(d.Environment))
+	}
 	s.WriteString(d.table(b))
 	if unchecked := d.unchecked(b); unchecked != "" {
 		s.WriteString("\n" + unchecked)
@@ -92,7 +95,7 @@ func (d DriftReport) table(b brevity) string {
 	for i, p := range parts {
 		if i == b.rows {
 			rest := countDrift(parts[i:]...)
-			fmt.Fprintf(&s, "| **%s** | %s | %s | %s | | |\n", plural(len(parts)-i, "more target"), some0(rest.changed), some0(rest.missing), some0(rest.more))
+			fmt.Fprintf(&s, "| **%s** | %s | %s | %s | | |\n", plural(len(parts)-i, "more target"), orBlank(rest.changed), orBlank(rest.missing), orBlank(rest.more))
 			break
 		}
 		t := countDrift(p)
@@ -100,13 +103,20 @@ func (d DriftReport) table(b brevity) string {
 		if p.Problem != nil {
 			name, since = "⚠️ "+name, "not checked"
 		}
-		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s | %s |\n", name, some0(t.changed), some0(t.missing), some0(t.more), cell(p.Commit.Short()), since)
+		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s | %s |\n", name, orBlank(t.changed), orBlank(t.missing), orBlank(t.more), commitCell(p.Commit), since)
 	}
 	return s.String()
 }
 
-// some0 prints a number; nothing for none.
-func some0(n int) string {
+func commitCell(c render.Commit) string {
+	if c == "" {
+		return ""
+	}
+	return cell(c.Short())
+}
+
+// orBlank prints a number; nothing for none.
+func orBlank(n int) string {
 	if n == 0 {
 		return ""
 	}
@@ -125,10 +135,11 @@ func (d DriftReport) unchecked(b brevity) string {
 		return ""
 	}
 	return list(parts, b.items, "target not checked", func(p DriftPart) string {
-		words := "⚠️ " + code(short(p.Target.String(), 120)) + " was not checked"
+		words := "⚠️ " + code(short(p.Target.String(), 120))
 		if p.Cluster != "" {
 			words += " in cluster " + code(short(p.Cluster, 60))
 		}
+		words += " is not checked"
 		if !p.FailingSince.IsZero() {
 			words += " since " + moment(p.FailingSince)
 		}

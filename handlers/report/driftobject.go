@@ -27,7 +27,7 @@ func (p DriftPart) block(open bool, d driftDetail) string {
 	if left := len(p.Objects) - d.objects; left > 0 {
 		fmt.Fprintf(&s, "%s not shown here; `slipway drift` prints all of them.\n", plural(left, "more object"))
 	}
-	return s.String() + "\n</details>\n\n"
+	return strings.TrimRight(s.String(), "\n") + "\n\n</details>\n\n"
 }
 
 // kinds counts the objects by how they differ.
@@ -79,11 +79,11 @@ func (o DriftedObject) markdown(d driftDetail) string {
 	if len(o.Fields) == 0 {
 		return s.String()
 	}
-	s.WriteString("\n| field | Git | live | set by |\n|:--|:--|:--|:--|\n")
+	s.WriteString("\n| field | kind | Git | live | set by |\n|:--|:--|:--|:--|:--|\n")
 	var below strings.Builder
 	for i, f := range o.Fields {
 		if i == d.fields {
-			fmt.Fprintf(&s, "| %s not shown | | | |\n", plural(len(o.Fields)-i, "more field"))
+			fmt.Fprintf(&s, "| %s not shown | | | | |\n", plural(len(o.Fields)-i, "more field"))
 			break
 		}
 		git, live := f.valueCell(f.Git, d.width), f.valueCell(f.Live, d.width)
@@ -91,7 +91,7 @@ func (o DriftedObject) markdown(d driftDetail) string {
 			git, live = "below", "below"
 			below.WriteString(f.lines(d))
 		}
-		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(short(orDot(f.Path), 200)), git, live, f.setBy())
+		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s |\n", cell(short(orDot(f.Path), 200)), f.Kind, git, live, f.setBy())
 	}
 	return s.String() + below.String()
 }
@@ -123,7 +123,7 @@ func (f DriftedField) lines(d driftDetail) string {
 	for _, l := range all[:min(d.lines, len(all))] {
 		printed = append(printed, l.print())
 	}
-	text := fmt.Sprintf("\n%s, where `-` is Git and `+` is live:\n\n%s", code(short(orDot(f.Path), 200)), fence("diff", printed))
+	text := fmt.Sprintf("\nIn %s, `-` is Git and `+` is live:\n\n%s", code(short(orDot(f.Path), 200)), fence("diff", printed))
 	if left := len(all) - len(printed); left > 0 {
 		text += fmt.Sprintf("\n%s not shown; `slipway drift` prints all of it.\n", plural(left, "more line"))
 	}

@@ -33,7 +33,10 @@ func DriftText(reports []DriftReport, colour bool) string {
 }
 
 func (p paint) driftPart(b *strings.Builder, part DriftPart) {
-	fmt.Fprintf(b, "%s  %s", p.with(bold, visible(part.Target.String())), countDrift(part).kinds())
+	b.WriteString(p.with(bold, visible(part.Target.String())))
+	if kinds := countDrift(part).kinds(); kinds != "" {
+		b.WriteString("  " + kinds)
+	}
 	if part.Commit != "" {
 		fmt.Fprintf(b, "  compared with %s", visible(part.Commit.Short()))
 	}

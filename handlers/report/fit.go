@@ -55,3 +55,6 @@ func moment(t time.Time) string {
 func named(s string) string {
 	return "`" + strings.ReplaceAll(short(s, 120), "`", "'") + "`"
 }
+
+// apart joins two texts by one empty line.
+func apart(above, below string) string { return strings.TrimRight(above, "\n") + "\n\n" + below }

@@ -1,14 +1,20 @@
 package report
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"strings"
 )
 
 // markerWord returns s as one word of a marker, in ASCII: what could end a marker,
-// or a word of it, is written as URLs write it.
+// or a word of it, is written as URLs write it; of what is very long, the beginning
+// and a digest.
 func markerWord(s string) string {
+	const longest = 255 // of a name in a tree
+	if len(s) > longest {
+		s = fmt.Sprintf("%s~%x", s[:60], sha256.Sum256([]byte(s)))
+	}
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]

@@ -101,7 +101,11 @@ func (p PromotionReport) body(b brevity) string {
 	for _, c := range p.Carried {
 		images += len(c.Images)
 	}
-	fmt.Fprintf(&s, "Carries %s of %s from %s to %s, and nothing else.\n\n", plural(images, "image"), plural(len(p.Carried), "application"), environment(p.From), environment(p.To))
+	of := plural(len(p.Carried), "application")
+	if len(p.Carried) == 1 && p.Carried[0].Application != "" {
+		of = code(orAll(p.Carried[0].Application))
+	}
+	fmt.Fprintf(&s, "Carries %s of %s from %s to %s, and nothing else.\n\n", plural(images, "image"), of, environment(p.From), environment(p.To))
 	s.WriteString(p.table(b))
 	s.WriteString(p.sources(b))
 	s.WriteString(p.asked())
@@ -131,13 +135,20 @@ func (p PromotionReport) table(b brevity) string {
 			if before.name != now.name || was == is { // what differs is not the version, or not what is shown of it
 				was, is = image.Old, image.New
 			}
-			fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(orAll(c.Application)), cell(short(name, 150)), cell(short(was, 150)), cell(short(is, 150)))
+			fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(orAll(c.Application)), cell(short(name, 150)), versionCell(was), versionCell(is))
 		}
 	}
 	if total > b.rows {
 		fmt.Fprintf(&s, "| **%s** | | | |\n", plural(total-b.rows, "more image"))
 	}
 	return s.String() + "\n"
+}
+
+func versionCell(version string) string {
+	if version == "" {
+		return "no tag"
+	}
+	return cell(short(version, 150))
 }
 
 func orAll(a render.Application) string {
@@ -241,15 +252,14 @@ func parseImage(s string) imageReference {
 	return image
 }
 
-// version prints the tag, and of the digest what tells it from others.
+// version prints the tag, and of the digest what tells it from others; empty where
+// there is neither.
 func (i imageReference) version() string {
 	digest := i.digest
 	if algorithm, digits, ok := strings.Cut(digest, ":"); ok && len(digits) > 12 {
 		digest = algorithm + ":" + digits[:12] + "…"
 	}
 	switch {
-	case digest == "" && i.tag == "":
-		return "no tag"
 	case digest == "":
 		return i.tag
 	case i.tag == "":

@@ -88,13 +88,22 @@ func awaited(r deploy.Receipt) []deploy.ObjectReceipt {
 	for _, states := range [][]deploy.ObjectState{{deploy.ObjectFailed, deploy.ObjectUnhealthy}, {deploy.ObjectApplied}, {deploy.ObjectPending}} {
 		for _, o := range r.Objects {
 			for _, state := range states {
-				if o.State == state {
+				toPrune := o.Action == preview.Delete && state == deploy.ObjectPending // in its turn, after health
+				if o.State == state && !toPrune {
 					objects = append(objects, o)
 				}
 			}
 		}
 	}
 	return objects
+}
+
+// objectWords says what became of an object, without its message.
+func objectWords(o deploy.ObjectReceipt) string {
+	if o.Action == preview.Delete && o.State == deploy.ObjectPending {
+		return "to be pruned when all is healthy"
+	}
+	return objectStates[o.State]
 }
 
 // objectStates are the words for what became of an object.

@@ -95,7 +95,7 @@ func (r CommandReply) body(b brevity) string {
 	if link := pageLink(r.DetailsURL); link != "" && size(link) < 1000 {
 		s.WriteString("<sub>" + link + "</sub>\n")
 	}
-	return s.String()
+	return strings.TrimRight(s.String(), "\n") + "\n"
 }
 
 // verdict counts the commands by what became of them.
@@ -144,7 +144,7 @@ func helpTable(verbs []VerbHelp, b brevity) string {
 		if v.Needs != "" {
 			needs = v.Needs
 		}
-		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(short(v.Usage, 100)), cellSentence(brief(v.Does, 100)), cell(short(v.Example, 100)), cell(short(needs, 100)))
+		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(short(v.Usage, 100)), cellSentence(brief(v.Does, 100)), cell(short(v.Example, 100)), cellSentence(brief(needs, 100)))
 	}
 	return s.String() + "\nA command is a line of its own in a new comment; what is quoted, or stands in code, or was edited in, commands nothing.\n"
 }
