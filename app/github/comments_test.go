@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipwayhq/slipway/app/github"
 	standin "github.com/slipwayhq/slipway/fixtures/github"
@@ -159,6 +160,68 @@ func TestPublishFindsItsCommentFarBack(t *testing.T) {
 	w.expect(list, list)
 }
 
+// Each marker has a comment of its own, also one that begins as another does; they
+// are read back as they are, with the time of their last change.
+func TestPublishByMarker(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	comments := w.slipway.Comments()
+	reply, other := "<!-- slipway:reply 7 -->", "<!-- slipway:reply 77 -->"
+	say := func(text string) {
+		t.Helper()
+		w.must(comments.Publish(t.Context(), w.where, w.pull, text))
+	}
+	say(body("report"))
+	say(other + "\nno")
+	say(reply + "\nyes")
+	say(reply + "\nyes, done")
+	want := []string{body("report"), other + "\nno", reply + "\nyes, done"}
+	w.is(want...)
+	w.restart()
+	comments = w.slipway.Comments()
+	for i, marker := range []string{report.Marker, other, reply} {
+		w.operations()
+		text, at, err := comments.Published(t.Context(), w.where, w.pull, marker)
+		w.must(err)
+		if last := w.repo.Comments(w.pull)[i].Updated; text != want[i] || at.Unix() != last.Unix() {
+			t.Errorf("%s: %q of %s, want %q of %s", marker, text, at, want[i], last)
+		}
+		w.expect(list)
+		say(want[i])
+		w.expect(get)
+	}
+}
+
+// Who looked for a comment and found none needs no second look to write it; but a
+// look only counts once, and not for long.
+func TestPublishedThenPublish(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	clock := time.Now()
+	w.slipway.SetClock(func() time.Time { return clock })
+	comments := w.slipway.Comments()
+	look := func() {
+		t.Helper()
+		text, at, err := comments.Published(t.Context(), w.where, w.pull, report.Marker)
+		if text != "" || !at.IsZero() || err != nil {
+			t.Errorf("%q of %s, %v; want none", text, at, err)
+		}
+	}
+	look()
+	w.must(comments.Publish(t.Context(), w.where, w.pull, body("one")))
+	w.expect(list, create)
+	w.must(w.repo.DeleteComment("alice", w.repo.Comments(w.pull)[0].ID))
+	look()
+	w.expect(get, list)
+	clock = clock.Add(2 * time.Minute)
+	w.duplicate(t, body("another replica's"))
+	w.operations()
+	w.must(comments.Publish(t.Context(), w.where, w.pull, body("two")))
+	w.is(body("two"))
+	w.expect(list, update)
+	if _, _, err := comments.Published(t.Context(), w.where, 4711, report.Marker); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("no such pull request: %v, want ErrGone", err)
+	}
+}
+
 func TestPublishKeepsToTheLimit(t *testing.T) {
 	w := newWorld(t, standin.Options{})
 	long := body(strings.Repeat("ä", 70000))
@@ -174,8 +237,10 @@ func TestPublishKeepsToTheLimit(t *testing.T) {
 
 func TestPublishRefusesWhatItCouldNotFindAgain(t *testing.T) {
 	w := newWorld(t, standin.Options{})
-	if err := w.slipway.Comments().Publish(t.Context(), w.where, w.pull, "no marker"); err == nil {
-		t.Error("a comment without the marker was written")
+	for _, text := range []string{"", "no marker", "x" + body("later"), "\n" + body("later"), "<!-- slipway:open\nx", "<!-- other -->\nx"} {
+		if err := w.slipway.Comments().Publish(t.Context(), w.where, w.pull, text); err == nil {
+			t.Errorf("a comment without a marker was written: %q", text)
+		}
 	}
 	if !strings.HasPrefix(body(""), report.Marker) {
 		t.Error("the tests' own bodies lack the marker")
