@@ -105,6 +105,36 @@ func (s *Service) take(ctx context.Context, delivery string, event handlers.Even
 	return s.queue.Insert(ctx, jobs...)
 }
 
+// sweep has every repository looked at, at once and then again and again, until ctx
+// ends.
+func (s *Service) sweep(ctx context.Context) {
+	every := s.config.Limits.Sweep.Duration
+	if every < 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	since := time.Now().Add(-every)
+	for {
+		until := time.Now()
+		if err := s.Sweep(ctx, since, until); err != nil {
+			s.log.Warn("no sweep", "error", err)
+		}
+		since = until
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Sweep has every repository looked at: what is to be deployed, and the drift whose
+// schedule came due between since and until.
+func (s *Service) Sweep(ctx context.Context, since, until time.Time) error {
+	return s.queue.Insert(ctx, handlers.Sweep{Since: since, Until: until})
+}
+
 // Webhook is the route that GitHub delivers to.
 func (s *Service) Webhook() http.Handler { return s.webhook }
 

@@ -71,6 +71,10 @@ type Limits struct {
 	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero
 	Deadline metav1.Duration `json:"deadline,omitempty"` // of one plan; 10m where zero
 	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 32 where zero
+	// Sweep is how often every repository is looked at for pushes that were never
+	// heard of, and for drift whose schedule came due; 5m where zero, never where
+	// negative.
+	Sweep metav1.Duration `json:"sweep,omitempty"`
 	// WritesPerMinute is what writes of one installation to GitHub stay under; 80,
 	// GitHub's own limit, where zero; unpaced where negative.
 	WritesPerMinute int `json:"writesPerMinute,omitempty"`
@@ -179,6 +183,9 @@ func (c *Config) defaults() {
 	set(&c.Server.InternalAddress, "127.0.0.1:9090")
 	if c.Limits.Deadline.Duration == 0 {
 		c.Limits.Deadline.Duration = 10 * time.Minute
+	}
+	if c.Limits.Sweep.Duration == 0 {
+		c.Limits.Sweep.Duration = 5 * time.Minute
 	}
 }
 

@@ -41,6 +41,7 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 		Status: func(context.Context) web.Status { return s.status(version, started) },
 	}
 	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
+	go s.sweep(ctx)
 	err = web.Serve(ctx, listeners, public.Handler(), internal.Handler(), log)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()

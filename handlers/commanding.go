@@ -67,6 +67,22 @@ func (w *Worker) runCommands(ctx context.Context, job RunCommands) error {
 	return w.Reactions.React(ctx, job.Repository, job.Comment, reaction)
 }
 
+// giveUpCommands answers a comment whose commands could not be done.
+func (w *Worker) giveUpCommands(ctx context.Context, job RunCommands) error {
+	reply := report.CommandReply{Comment: job.Comment}
+	commands, _ := command.Parse(job.Body)
+	for _, c := range commands {
+		reply.Results = append(reply.Results, report.CommandResult{
+			Command: c.Text, State: report.CommandFailed,
+			Problem: &render.Problem{Message: "Slipway failed several times, for a reason of its own", Hint: "its operator sees the cause in the log; what was done before it failed stays, and commenting again is safe"},
+		})
+	}
+	if err := w.Comments.Publish(ctx, job.Repository, job.Number, bind(report.Reply(reply), map[string]string{answered: "yes"})); err != nil {
+		return err
+	}
+	return w.Reactions.React(ctx, job.Repository, job.Comment, "confused")
+}
+
 // audit leaves a line for whoever asks later who did what, and why it was allowed.
 func (w *Worker) audit(ctx context.Context, job RunCommands, c command.Command, result report.CommandResult) {
 	reason := ""

@@ -57,6 +57,8 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 		err = w.deployBranch(ctx, job)
 	case RunCommands:
 		err = w.runCommands(ctx, job)
+	case Sweep:
+		err = w.sweep(ctx, job)
 	default:
 		return fmt.Errorf("job %s: unknown kind %s", job.Key(), job.Kind())
 	}
@@ -70,9 +72,9 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 	return nil
 }
 
-// GiveUp concludes the gate of a job that failed for good, so that nothing waits
-// for it for ever.
-func (w *Worker) GiveUp(ctx context.Context, job Job, cause error) error {
+// GiveUp tells, where somebody waits for it, that a job failed for good: the gate
+// concludes, a command is answered. What the clock will try again needs no word.
+func (w *Worker) GiveUp(ctx context.Context, job Job, _ error) error {
 	checks := []report.Check{gaveUp()}
 	switch job := job.(type) {
 	case PlanPull:
@@ -83,8 +85,10 @@ func (w *Worker) GiveUp(ctx context.Context, job Job, cause error) error {
 		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true)
 	case PlanGroup:
 		return w.Checks.Conclude(ctx, job.Repository, job.Head, checks, true)
+	case RunCommands:
+		return w.giveUpCommands(ctx, job)
 	}
-	return cause
+	return nil
 }
 
 // planPull is the line that a pull request's event travels.

@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+)
+
+// Sweep looks at every repository: what the default branch says is deployed, even
+// where the push was never heard of, and drift is looked for where its schedule
+// came due between Since and Until.
+type Sweep struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+}
+
+// Kind implements [Job].
+func (Sweep) Kind() string { return "sweep" }
+
+// Key implements [Job].
+func (Sweep) Key() string { return "sweep" }
+
+// Absorb implements [Absorber]: what came due for a sweep that was not done is due
+// still.
+func (j Sweep) Absorb(older Job) Job {
+	if older, ok := older.(Sweep); ok && older.Since.Before(j.Since) {
+		j.Since = older.Since
+	}
+	return j
+}
+
+// sweep inserts the jobs that a sweep finds. One repository's trouble is not
+// another's.
+func (w *Worker) sweep(ctx context.Context, job Sweep) error {
+	repositories, err := w.Repositories.All(ctx)
+	if err != nil {
+		return fmt.Errorf("list repositories: %w", err)
+	}
+	for _, repo := range repositories {
+		jobs, err := w.swept(ctx, repo, job)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			w.Log.WarnContext(ctx, "repository not swept", "repository", repo.String(), "error", err)
+			continue
+		}
+		if err := w.Queue.Insert(ctx, jobs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swept returns what there is to do about one repository; nothing where it has no
+// usable configuration.
+func (w *Worker) swept(ctx context.Context, repo Repository, job Sweep) ([]Job, error) {
+	ref := "refs/heads/" + repo.DefaultBranch
+	git, err := w.Trees.Open(ctx, repo, []string{ref}, nil)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := git.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := git.Tree(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	var said report.Report
+	settings, problems, err := w.Planner.settings(ctx, repo, tree, &said)
+	if err != nil || len(problems) > 0 || said.Configuration == "" {
+		return nil, err
+	}
+	jobs := []Job{DeployBranch{Repository: repo}}
+	for _, environment := range settings.Environments {
+		if due(environment, job) {
+			jobs = append(jobs, CheckDrift{Repository: repo, Environment: environment.Name})
+		}
+	}
+	return jobs, nil
+}
+
+// due reports whether an environment's schedule came due in the sweep's time. One
+// that selects no service account has nobody to look as.
+func due(environment config.Environment, job Sweep) bool {
+	schedule, err := cron.ParseStandard(environment.Drift.Schedule)
+	if err != nil || environment.ServiceAccount == "" {
+		return false // the configuration has checked it
+	}
+	return !schedule.Next(job.Since.UTC()).After(job.Until.UTC())
+}
