@@ -70,7 +70,7 @@ func match(from, to *render.Rendered) matched {
 	m.leave(to.Target, onlyThere)
 	if len(m.pairs) == 0 && len(m.left) > 0 {
 		m.problem = &render.Problem{File: to.Target.Path,
-			Message: fmt.Sprintf("no container of %s is in %s too: there is %s", from.Target, to.Target, m.left[0]),
+			Message: fmt.Sprintf("no container is in both %s and %s: %s", from.Target, to.Target, m.left[0]),
 			Hint:    "give the workload and its container the same kind and names in both environments"}
 	}
 	return m

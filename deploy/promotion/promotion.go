@@ -87,11 +87,15 @@ func Images(ctx context.Context, engine *render.Engine, tree render.Tree, target
 
 func part(ctx context.Context, workspace *edit.Workspace, from, to *render.Rendered) (Part, error) {
 	p := Part{From: from.Target, To: to.Target}
-	for _, side := range []*render.Rendered{from, to} {
-		if side.Problem != nil {
-			p.Problem = side.Problem
-			return p, nil
-		}
+	if to.Problem != nil {
+		p.Problem = to.Problem
+		return p, nil
+	}
+	if from.Problem != nil {
+		problem := *from.Problem
+		problem.Message = fmt.Sprintf("what is deployed to %s does not render: %s", from.Target, problem.Message)
+		p.Problem = &problem
+		return p, nil
 	}
 	m := match(from, to)
 	p.Left, p.Problem = m.left, m.problem

@@ -145,14 +145,14 @@ func TestWebApp(t *testing.T) {
 	}
 }
 
-// A hundred applications of all kinds: each overlay gets one line another, and all
+// Forty applications of all kinds: each overlay gets one line another, and all
 // is proved.
 func TestMonorepo(t *testing.T) {
 	engine := render.New(render.Options{})
-	tree := rendertest.Tree(repositories.Monorepo(100))
+	tree := rendertest.Tree(repositories.Monorepo(40))
 	for _, step := range [][2]render.Environment{{"dev", "staging"}, {"staging", "production"}} {
 		parts, edited := promote(t, engine, tree, "apps/{application}/overlays/{environment}", step[0], step[1])
-		if len(parts) != 100 {
+		if len(parts) != 40 {
 			t.Fatalf("%d parts", len(parts))
 		}
 		for _, part := range parts {

@@ -117,7 +117,7 @@ func (j *job) agree(c *candidate, image Image, together []Image, wanted map[plac
 			message = fmt.Sprintf("%s sets the image of %s and of %s, and they are to become different", c.what(), describe(image), describe(other))
 			file, line = c.file.path, c.line
 		}
-		return &render.Problem{File: file, Line: line, Message: message, Hint: "set the image of one of them by a patch of its own"}
+		return &render.Problem{File: file, Line: line, Message: message, Hint: "an entry of images sets every container that has its name: set these images one by one, in the workload or by patches"}
 	}
 	return nil
 }
