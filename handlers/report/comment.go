@@ -11,7 +11,8 @@ package report
 //   - A sentence says what is, then what to do. It has no exclamation mark, no
 //     apology, no "please" and no jest. Icons mark only what needs a look.
 //   - Names, paths, values stand in code; what others wrote never becomes markup.
-//   - Equal reports give equal bytes: no times, no durations, no counters.
+//   - Equal reports give equal bytes: no clock is read, nothing is "ago", no counters.
+//     A time that a report has is printed in UTC.
 
 import (
 	"fmt"

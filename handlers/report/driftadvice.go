@@ -6,35 +6,41 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/slipwayhq/slipway/render"
 )
 
 // bottom says what can be done about drift: three choices, and what becomes of the
 // issue.
 func (d DriftReport) bottom(b brevity) string {
 	var s strings.Builder
+	most := b.rows / 3
 	var commands, places []string
+	seen := map[render.Origin]bool{}
 	for _, p := range d.Parts {
 		if len(p.Objects) > 0 {
 			commands = append(commands, "slipway apply "+quote(visible(p.Target.String())))
 		}
 		for _, o := range p.Objects {
-			if place := short(place(o.Origin.File, o.Origin.Line), 200); o.Origin.File != "" && !slices.Contains(places, place) {
-				places = append(places, place)
+			if o.Origin.File == "" || seen[o.Origin] {
+				continue
+			}
+			seen[o.Origin] = true
+			places = append(places, "")
+			if len(places) <= most {
+				places[len(places)-1] = code(short(place(o.Origin.File, o.Origin.Line), 200))
 			}
 		}
 	}
 	if len(commands) > 0 {
 		s.WriteString("#### What to do\n\n")
-		fmt.Fprintf(&s, "**Take it back:** apply Git again.\n\n%s\n", fence("sh", limited(commands, b.rows/3, "target")))
+		fmt.Fprintf(&s, "**Take it back:** apply Git again.\n\n%s\n", fence("sh", limited(commands, most, "target")))
 		s.WriteString("**Keep it:** write the live values into Git")
-		for i := range places {
-			places[i] = code(places[i])
-		}
 		if len(places) > 0 {
-			s.WriteString(", where the objects stand: " + some(places, b.rows/3))
+			s.WriteString(", where the objects stand: " + some(places, most))
 		}
 		s.WriteString(".\n\n")
-		if rules := d.ignoreRules(b.rows / 3); rules != "" {
+		if rules := d.ignoreRules(most); rules != "" {
 			s.WriteString("**Leave it alone:** a rule in `.slipway.yaml` passes over a field in plan, apply and drift alike. Keep the lines that you want.\n\n" + rules + "\n")
 		}
 	}
@@ -57,15 +63,22 @@ func limited(lines []string, most int, noun string) []string {
 
 // ignoreRules returns the exact configuration that ignores what has drifted.
 func (d DriftReport) ignoreRules(most int) string {
+	type key struct {
+		id      render.ObjectID
+		pointer string
+	}
+	seen := map[key]bool{}
 	var rules []string
 	for _, p := range d.Parts {
 		for _, o := range p.Objects {
 			for _, f := range o.Fields {
-				if f.Pointer == "" {
+				k := key{o.ID, f.Pointer}
+				if f.Pointer == "" || seen[k] {
 					continue
 				}
-				if rule := ignoreRule(o, f); rule != "" && !slices.Contains(rules, rule) {
-					rules = append(rules, rule)
+				seen[k] = true
+				if len(seen) <= most {
+					rules = append(rules, ignoreRule(o, f))
 				}
 			}
 		}
@@ -74,6 +87,9 @@ func (d DriftReport) ignoreRules(most int) string {
 		return ""
 	}
 	rules = limited(rules, most, "field")
+	if left := len(seen) - most; left > 0 {
+		rules = append(rules, "# "+plural(left, "more field"))
+	}
 	for i, rule := range rules {
 		if !strings.HasPrefix(rule, "#") {
 			rule = "- " + rule
@@ -98,7 +114,7 @@ func ignoreRule(o DriftedObject, f DriftedField) string {
 // does.
 func flow(s string) string {
 	node := yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
-	if strings.ContainsAny(s, "[]{},#&*!|>'\"%@`:\\\n") || visible(s) != s {
+	if strings.ContainsAny(s, "[]{},#&*!?|>'\"%@`:\\\n") || visible(s) != s {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	text, err := yaml.Marshal(&node)

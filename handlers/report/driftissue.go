@@ -139,9 +139,10 @@ func (d DriftReport) unchecked(b brevity) string {
 		if p.Cluster != "" {
 			words += " in cluster " + code(short(p.Cluster, 60))
 		}
-		words += " is not checked"
-		if !p.FailingSince.IsZero() {
-			words += " since " + moment(p.FailingSince)
+		if p.FailingSince.IsZero() {
+			words += " could not be checked"
+		} else {
+			words += " has not been checked since " + moment(p.FailingSince)
 		}
 		problem := *p.Problem
 		problem.Message, problem.Hint = brief(problem.Message, b.notes), brief(problem.Hint, b.notes)

@@ -1,6 +1,9 @@
 // Package report turns a report, what is said on a pull request, into the words
 // that people read: one comment in Markdown, check-run output, annotations, and
-// the same for a terminal. It is pure: equal reports give equal bytes.
+// the same for a terminal. What becomes of a merge, of a command, of a promotion
+// and of drift is told in the same words: the deployment comment, the reply, the
+// promotion's pull request, the drift issue. It is pure: equal reports give equal
+// bytes.
 package report
 
 import (
