@@ -50,7 +50,8 @@ func hostileStories(s string, n int) []story {
 	}
 	title, body := report.Promotion(promotion)
 	driftTitle, driftBody := report.DriftIssue(drift)
-	return append(stories, story{"reply", "", report.Reply(reply)}, story{"promotion", title, body}, story{"drift", driftTitle, driftBody},
+	single, _ := report.Promotion(report.PromotionReport{From: "staging", To: "production", Carried: []report.CarriedApplication{{Application: "web", Images: []report.CarriedImage{{Old: "web:1", New: "web:" + s}}}}})
+	return append(stories, story{"promotion of one", single, ""}, story{"reply", "", report.Reply(reply)}, story{"promotion", title, body}, story{"drift", driftTitle, driftBody},
 		story{"closed", "", report.DriftClosed(target.Environment, 1, 2)})
 }
 
