@@ -138,6 +138,7 @@ func (a *attempt) facts(s *survey) facts {
 		target: a.request.Target, digest: a.receipt.Digest, retired: a.request.Rendered == nil, sync: a.request.Sync,
 		record: a.record, plan: s.plan, owned: len(a.record.Objects),
 		foreign: s.foreign, theirs: s.theirs,
+		empty: a.request.Rendered != nil && len(a.request.Rendered.Objects) == 0,
 	}
 	for _, step := range s.deletes {
 		if step.Action == preview.Delete {

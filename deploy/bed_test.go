@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -304,63 +302,3 @@ func (b *bed) remove(kind, name string) {
 		b.t.Fatal(err)
 	}
 }
-
-// summary prints a receipt's objects, one line each.
-func summary(r Receipt) string {
-	var b strings.Builder
-	for _, o := range r.Objects {
-		fmt.Fprintf(&b, "%s %s %s %s", o.State, o.Action, o.ID.Kind, o.ID.Name)
-		if o.Message != "" {
-			b.WriteString(": " + o.Message)
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
-}
-
-func wantSummary(t testing.TB, r Receipt, want ...string) {
-	t.Helper()
-	got := strings.Split(strings.TrimSpace(summary(r)), "\n")
-	if !slices.Equal(got, want) {
-		t.Errorf("the receipt has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-// A told collects what Progress is told.
-type told struct {
-	mu       sync.Mutex
-	receipts []Receipt
-	on       func(Receipt)
-}
-
-func (l *told) progress(r Receipt) {
-	l.mu.Lock()
-	l.receipts = append(l.receipts, r)
-	on := l.on
-	l.mu.Unlock()
-	if on != nil {
-		on(r)
-	}
-}
-
-func configMap(name, value string) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {value: %q}\n", name, value)
-}
-
-func deploymentOf(name, image string) string {
-	return fmt.Sprintf(`apiVersion: apps/v1
-kind: Deployment
-metadata: {name: %[1]s}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: %[1]s}}
-  template:
-    metadata: {labels: {app: %[1]s}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "registry.example/app:%[2]s"}]
-`, name, image)
-}
-
-// join makes one text of documents.
-func join(documents ...string) string { return strings.Join(documents, "\n---\n") }

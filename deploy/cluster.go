@@ -59,6 +59,7 @@ type Cluster struct {
 	objects dynamic.Interface // as the target's service account
 	leases  coordinationv1.LeasesGetter
 	store   *inventory.Store
+	silence time.Duration // the constant, but for tests
 
 	mu       sync.Mutex
 	prepared bool // records can be kept
@@ -73,7 +74,7 @@ func NewCluster(p *preview.Cluster, account, own *rest.Config, options Options) 
 	if options.Identity == "" {
 		return nil, errors.New("connect to cluster: no identity for its leases")
 	}
-	c := &Cluster{preview: p, options: options.withDefaults()}
+	c := &Cluster{preview: p, options: options.withDefaults(), silence: silence}
 	var err error
 	// What runs at once is bounded, and the API server shares itself out fairly.
 	account, own = rest.CopyConfig(account), rest.CopyConfig(own)

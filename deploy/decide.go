@@ -15,6 +15,7 @@ type facts struct {
 	target  render.Target
 	digest  string // the rendered's; empty for a retired target
 	retired bool
+	empty   bool // rendered, without any object
 	sync    Sync
 	record  *inventory.Record // never nil
 	plan    *preview.Plan
@@ -135,7 +136,7 @@ func (d *decision) say(word inventory.Word) {
 }
 
 func refusedRender(f facts) decision {
-	if !f.retired && f.owned > 0 && !slices.ContainsFunc(f.plan.Changes, func(c preview.Change) bool { return c.Action != preview.Delete }) {
+	if f.empty && f.owned > 0 {
 		return decision{
 			state:  Refused,
 			reason: fmt.Sprintf("%s renders no objects, and owns %d: nothing is deleted for that", f.target, f.owned),

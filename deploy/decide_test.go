@@ -90,7 +90,8 @@ func TestDecide(t *testing.T) {
 		{"both words are needed", []change{deleting("Namespace", 1, 100), manual, said(inventory.Confirm, planDigest)}, Waiting, "/apply production/web"},
 		{"retired", []change{deleting("ConfigMap", 1, 1), func(f *facts) { f.retired, f.digest = true, "" }}, Waiting, "/confirm production/web 0123456789ab"},
 		{"retired with nothing left", []change{func(f *facts) { f.retired, f.digest, f.owned = true, "", 1 }}, Applying, ""},
-		{"empty", []change{deleting("ConfigMap", 1, 1), func(f *facts) { f.plan.Changes = f.plan.Changes[1:] }}, Refused,
+		{"empty, as ever", []change{func(f *facts) { f.empty, f.owned = true, 0 }}, Applying, ""},
+		{"empty", []change{deleting("ConfigMap", 1, 1), func(f *facts) { f.empty = true }}, Refused,
 			"mend the target's files; to retire it, remove its directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

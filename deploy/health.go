@@ -20,11 +20,12 @@ type healthState int
 const (
 	progressing healthState = iota // or nobody knows yet
 	healthy
+	silent // nobody has reported on it yet
 	broken // it will not get better by waiting
 )
 
 // healthOf judges a live object at the generation that its controller has seen;
-// nil for one that is not there. hopeless is whether a claim that is not bound is
+// nil for one that is not there. unbound says whether a claim without a volume is
 // not to be waited for.
 func healthOf(step preview.Step, live map[string]any, unbound func(map[string]any) bool) health {
 	if live == nil {
@@ -53,7 +54,7 @@ func current(step preview.Step, live map[string]any, message string) health {
 	observed, _, _ := unstructured.NestedMap(live, "status")
 	switch {
 	case step.Custom && step.HasStatus && len(observed) == 0:
-		return health{progressing, "it has no status yet: no controller has looked at it"}
+		return health{silent, "it has no status yet: no controller has looked at it"}
 	case step.ID.Kind == "Job" && step.ID.Group == "batch" && !isComplete(live):
 		return health{progressing, message}
 	}

@@ -20,6 +20,8 @@ func (a *attempt) begin(ctx context.Context, s *survey, d decision) error {
 	before := a.record
 	if old := before.Current; old != nil && old.State == inventory.Applying && old.Digest == deployment.Digest && old.Commit == deployment.Commit {
 		deployment.Started, deployment.Plan = old.Started, old.Plan // taken up again
+	} else if old != nil && old.State == inventory.Healthy && old.Digest == deployment.Digest && d.by == "" {
+		deployment.Commit, deployment.By, deployment.Started = old.Commit, old.By, old.Started // nothing but leftovers
 	}
 	record, err := a.cluster.store.Change(ctx, a.key, func(record *inventory.Record) error {
 		if !slices.Equal(record.Objects, before.Objects) || !isSame(record.Current, before.Current) {

@@ -181,8 +181,11 @@ func (a *attempt) needsWrite(step preview.Step) bool {
 // better by itself, and what is not the object's fault, stays an error.
 func (a *attempt) explain(step preview.Step, err error) error {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || isPassing(err) {
+	switch isStatus := errors.As(err, &status); {
+	case isStatus && isPassing(err):
 		return fmt.Errorf("apply %s: %s", step.ID, step.Redact(err.Error()))
+	case !isStatus: // no words of the API server's, which alone may quote values
+		return fmt.Errorf("apply %s: %w", step.ID, err)
 	}
 	reason := step.Redact(err.Error())
 	a.mark(step.ID, ObjectFailed, reason)

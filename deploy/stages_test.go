@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/slipwayhq/slipway/deploy/inventory"
@@ -71,8 +72,19 @@ func TestNoStatusYetIsNotHealthy(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.cleanCRD("gadgets")
+	b.cluster.silence = time.Second
+	// Nothing shows that anybody reports on Gadgets.
+	silent := b.deployed(join(b.definition("gadgets", "Gadget"), b.custom("Gadget", "one")))
+	wantSummary(t, silent, "healthy create CustomResourceDefinition gadgets."+b.namespace+".example.com",
+		"applied create Gadget one: it has no status, and nothing shows that anybody reports on its kind")
+
+	gadgets := b.dynamic.Resource(schema.GroupVersionResource{Group: b.namespace + ".example.com", Version: "v1", Resource: "gadgets"}).Namespace(b.namespace)
+	if _, err := gadgets.Patch(b.context(), "one", types.MergePatchType, []byte(`{"status":{"phase":"Ready"}}`), metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
 	b.sync.Timeout = Duration(4 * time.Second)
-	b.want(b.apply(b.request(join(b.definition("gadgets", "Gadget"), b.custom("Gadget", "one")))), Failed, "no controller has looked at it")
+	both := join(b.definition("gadgets", "Gadget"), b.custom("Gadget", "one"), b.custom("Gadget", "two"))
+	b.want(b.apply(b.request(both)), Failed, "Gadget "+b.namespace+"/two", "no controller has looked at it")
 }
 
 func TestDefinitionThatIsNeverEstablished(t *testing.T) {

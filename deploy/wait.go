@@ -17,60 +17,137 @@ import (
 // errTimeout is the cause of a wait that took too long.
 var errTimeout = errors.New("it took too long")
 
+// silence is how long a custom resource is waited for that has no status, where
+// nothing shows that anybody reports on its kind.
+const silence = 30 * time.Second
+
+// waitLimit is how long to wait for what was written to take effect.
+func (a *attempt) waitLimit() time.Duration {
+	if limit := time.Duration(a.request.Sync.Timeout); limit > 0 {
+		return limit
+	}
+	return time.Duration(DefaultSync().Timeout)
+}
+
 // awaitHealth waits until every object is healthy. What is so already, by what
 // was read or written last, is not watched. A *failure names the first object that
 // is not, with the reason of its own pods.
 func (a *attempt) awaitHealth(ctx context.Context, steps []preview.Step) error {
 	limited, cancel := context.WithTimeoutCause(ctx, a.waitLimit(), errTimeout)
 	defer cancel()
-	unbound := a.unbound(limited)
+	w := &await{attempt: a, unbound: a.unbound(limited)}
 	var waiting []preview.Step
-	var last []unhealthy
 	for _, step := range steps {
-		switch h := healthOf(step, step.Live(), unbound); h.state {
-		case healthy:
+		switch h := healthOf(step, step.Live(), w.unbound); {
+		case h.state == healthy, h.state == silent && !a.wroteAny([]preview.Step{step}):
 			a.mark(step.ID, ObjectHealthy, "")
 		default:
 			waiting = append(waiting, step)
-			last = append(last, unhealthy{step, step.Live(), h.message})
 		}
 	}
-	if len(waiting) == 0 {
-		return nil
-	}
-	done := make([]bool, len(waiting))
-	err := a.cluster.observe(limited, waiting, func(i int, live map[string]any) (bool, error) {
-		step := waiting[i]
-		h := healthOf(step, live, unbound)
-		last[i] = unhealthy{step, live, h.message}
-		switch h.state {
-		case healthy:
-			done[i] = true
-			a.mark(step.ID, ObjectHealthy, "")
-			return true, nil
-		case broken:
-			return false, a.unwell(ctx, last[i], "has failed")
-		}
-		a.mark(step.ID, ObjectApplied, step.Redact(h.message))
-		return false, nil
-	})
-	if !errors.Is(err, errTimeout) {
+	unheard, err := w.until(limited, ctx, waiting, true)
+	if err != nil || len(unheard) == 0 {
 		return err
 	}
-	i := slices.Index(done, false)
-	for j := i + 1; j < len(waiting); j++ {
-		if !done[j] && workload(waiting[j].ID.Kind) && !workload(waiting[i].ID.Kind) {
-			i = j // the one with pods knows more
-		}
-		if !done[j] {
-			a.mark(waiting[j].ID, ObjectUnhealthy, waiting[j].Redact(last[j].message))
+	// Everything else is well. Does anybody report on these at all?
+	short, end := context.WithTimeoutCause(limited, a.cluster.silence, errTimeout)
+	defer end()
+	var failed *failure
+	_, err = w.until(short, ctx, unheard, false)
+	if !errors.As(err, &failed) || failed != w.late {
+		return err
+	}
+	var reported []preview.Step
+	for i, step := range unheard {
+		switch {
+		case w.done[i]:
+		case a.isReported(limited, step):
+			reported = append(reported, step)
+		default:
+			a.mark(step.ID, ObjectApplied, "it has no status, and nothing shows that anybody reports on its kind")
 		}
 	}
-	return a.unwell(ctx, last[i], fmt.Sprintf("is not healthy after %s", a.waitLimit()))
+	_, err = w.until(limited, ctx, reported, false)
+	return err
+}
+
+// An await is for the health of objects.
+type await struct {
+	attempt *attempt
+	unbound func(map[string]any) bool
+	done    []bool   // of the last call of until
+	late    *failure // what it returned because limited had ended
+}
+
+// until waits until each object is healthy or limited ends, which is a failure:
+// ctx is for finding its reason. With skip, silent ones are returned instead of
+// waited for.
+func (w *await) until(limited, ctx context.Context, waiting []preview.Step, skip bool) (unheard []preview.Step, err error) {
+	if len(waiting) == 0 {
+		return nil, nil
+	}
+	a := w.attempt
+	w.done = make([]bool, len(waiting))
+	last := make([]unhealthy, len(waiting))
+	for i, step := range waiting {
+		last[i] = unhealthy{step, step.Live(), healthOf(step, step.Live(), w.unbound).message}
+	}
+	err = a.cluster.observe(limited, waiting, func(i int, live map[string]any) (bool, error) {
+		step := waiting[i]
+		h := healthOf(step, live, w.unbound)
+		last[i] = unhealthy{step, live, h.message}
+		switch {
+		case h.state == healthy:
+			w.done[i] = true
+			a.mark(step.ID, ObjectHealthy, "")
+			return true, nil
+		case h.state == broken:
+			return false, a.unwell(ctx, last[i], "has failed")
+		case h.state == silent && skip:
+			unheard = append(unheard, step)
+			w.done[i] = true
+		}
+		a.mark(step.ID, ObjectApplied, step.Redact(h.message))
+		return w.done[i], nil
+	})
+	if !errors.Is(err, errTimeout) {
+		return unheard, err
+	}
+	w.late = a.unwell(ctx, w.worst(last), fmt.Sprintf("is not healthy after %s", a.waitLimit()))
+	return unheard, w.late
+}
+
+// worst is the first object that is not healthy; rather one that has pods, which
+// know more.
+func (w *await) worst(last []unhealthy) unhealthy {
+	i := slices.Index(w.done, false)
+	for j := i + 1; j < len(last); j++ {
+		if !w.done[j] && workload(last[j].step.ID.Kind) && !workload(last[i].step.ID.Kind) {
+			i = j
+		}
+	}
+	return last[i]
+}
+
+// isReported reports whether anybody gives objects of the step's kind a status:
+// one nearby has one.
+func (a *attempt) isReported(ctx context.Context, step preview.Step) bool {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	list, err := a.cluster.resource(step).List(ctx, metav1.ListOptions{Limit: 100})
+	if err != nil {
+		return true // then it is not known, and not called well
+	}
+	for i := range list.Items {
+		if observed, _ := list.Items[i].Object["status"].(map[string]any); len(observed) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // unwell makes a failure of an object's state.
-func (a *attempt) unwell(ctx context.Context, u unhealthy, what string) error {
+func (a *attempt) unwell(ctx context.Context, u unhealthy, what string) *failure {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	message := u.message

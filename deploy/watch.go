@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -88,18 +87,7 @@ func (c *Cluster) watch(ctx context.Context, stop context.CancelCauseFunc, p pla
 			options.FieldSelector = fields.OneTermEqualSelector("metadata.name", only).String()
 		}
 	}).Informer()
-	send := func(object any, gone bool) {
-		if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-			object = tombstone.Obj
-		}
-		u, ok := object.(*unstructured.Unstructured)
-		if !ok || !wanted[u.GetName()] {
-			return
-		}
-		s := sight{place: p, name: u.GetName()}
-		if !gone {
-			s.live = u.Object
-		}
+	tell := func(s sight) {
 		select {
 		case news <- s:
 		case <-ctx.Done():
@@ -115,11 +103,7 @@ func (c *Cluster) watch(ctx context.Context, stop context.CancelCauseFunc, p pla
 			})
 		}
 	})
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { send(object, false) },
-		UpdateFunc: func(_, object any) { send(object, false) },
-		DeleteFunc: func(object any) { send(object, true) },
-	})
+	registration, err := informer.AddEventHandler(p.handler(wanted, tell))
 	if err != nil {
 		stop(fmt.Errorf("watch %s: %w", p.resource.Resource, err))
 		return
@@ -136,13 +120,33 @@ func (c *Cluster) watch(ctx context.Context, stop context.CancelCauseFunc, p pla
 			key = p.namespace + "/" + name
 		}
 		if _, there, err := informer.GetStore().GetByKey(key); err == nil && !there {
-			select {
-			case news <- sight{place: p, name: name}:
-			case <-ctx.Done():
-			}
+			tell(sight{place: p, name: name})
 		}
 	}
 	<-ctx.Done()
+}
+
+// handler tells what happens to the wanted objects of a place.
+func (p place) handler(wanted map[string]bool, tell func(sight)) cache.ResourceEventHandlerFuncs {
+	send := func(object any, gone bool) {
+		if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+			object = tombstone.Obj
+		}
+		u, ok := object.(*unstructured.Unstructured)
+		if !ok || !wanted[u.GetName()] {
+			return
+		}
+		s := sight{place: p, name: u.GetName()}
+		if !gone {
+			s.live = u.Object
+		}
+		tell(s)
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { send(object, false) },
+		UpdateFunc: func(_, object any) { send(object, false) },
+		DeleteFunc: func(object any) { send(object, true) },
+	}
 }
 
 // withoutManagedFields keeps a watch from remembering what nobody asks it for.
@@ -158,12 +162,4 @@ func placeName(p place) string {
 		return "the cluster"
 	}
 	return "namespace " + p.namespace
-}
-
-// waitLimit is how long to wait for what was written to take effect.
-func (a *attempt) waitLimit() time.Duration {
-	if limit := time.Duration(a.request.Sync.Timeout); limit > 0 {
-		return limit
-	}
-	return time.Duration(DefaultSync().Timeout)
 }

@@ -153,13 +153,22 @@ func (a *attempt) mayWrite(ctx context.Context) error {
 	return nil
 }
 
+// maxConflicts is how often a write is begun again at once because somebody else
+// wrote the object between.
+const maxConflicts = 5
+
 // retry calls f until it does not fail in a way that passes, as often and after
 // such waits as the settings say.
 func (a *attempt) retry(ctx context.Context, f func(context.Context) error) error {
 	settings := a.request.Sync.Retry
 	delay := time.Duration(settings.Backoff.Duration)
-	for tries := 0; ; tries++ {
+	for tries, conflicts := 0, 0; ; tries++ {
 		err := f(ctx)
+		if err != nil && apierrors.IsConflict(err) && conflicts < maxConflicts && ctx.Err() == nil {
+			conflicts++
+			tries--
+			continue // f reads again
+		}
 		if err == nil || !isPassing(err) || tries >= settings.Limit || ctx.Err() != nil || a.lease.lost() {
 			return err
 		}
