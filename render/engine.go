@@ -197,11 +197,16 @@ func (e *Engine) render(ctx context.Context, tree Tree, target Target) (*Rendere
 	}}, nil
 }
 
-// run renders dir; a panic is an error like any other.
+// run renders dir. A panic is the target's problem, so that one that an engine has
+// with what a stranger wrote hides no other target.
 func (e *Engine) run(ctx context.Context, v *view.View, dir string) (result outcome) {
 	defer func() {
 		if r := recover(); r != nil {
-			result = outcome{err: fmt.Errorf("rendering panicked: %v", r)}
+			crash := &view.Problem{File: dir, Message: "rendering it crashes", Hint: "a defect of Slipway or of kustomize, set off by these files"}
+			if cause, ok := r.(runtime.Error); ok { // any other may quote the files
+				crash.Message += ": " + cause.Error()
+			}
+			result = outcome{err: crash}
 		}
 	}()
 	entry, err := v.Resolve(dir)
@@ -315,4 +320,12 @@ func (s seen) List(dir string) []view.Entry {
 	return entries
 }
 
-func (s seen) Read(ctx context.Context, name string) ([]byte, error) { return s.tree.Read(ctx, name) }
+// Read passes a tree's own problem on, e.g. of a file that is too large.
+func (s seen) Read(ctx context.Context, name string) ([]byte, error) {
+	content, err := s.tree.Read(ctx, name)
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return nil, &view.Problem{File: problem.File, Line: problem.Line, Message: problem.Message, Hint: problem.Hint}
+	}
+	return content, err
+}

@@ -370,6 +370,63 @@ func TestTreesErrorIsNoProblem(t *testing.T) {
 	}
 }
 
+// A limitedTree holds a file that is too large to be read, as a tree of Git's does.
+type limitedTree struct{ *rendertest.MapTree }
+
+func (t limitedTree) Read(ctx context.Context, name string) ([]byte, error) {
+	if strings.HasPrefix(name, "large/") {
+		return nil, fmt.Errorf("read %s: %w", name, &render.Problem{File: name, Message: "the file is too large"})
+	}
+	return t.MapTree.Read(ctx, name)
+}
+
+// A crashingTree crashes whoever reads large/.
+type crashingTree struct{ *rendertest.MapTree }
+
+func (t crashingTree) Read(ctx context.Context, name string) ([]byte, error) {
+	if strings.HasPrefix(name, "large/") {
+		var none []string
+		return nil, errors.New(none[len(name)])
+	}
+	return t.MapTree.Read(ctx, name)
+}
+
+// One target that cannot be read, or that an engine crashes on, hides no other.
+func TestTreesProblemIsItsTargets(t *testing.T) {
+	manifest := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	for kind, files := range map[string]map[string]string{
+		"plain":                {"large/a.yaml": "x"},
+		"kustomization":        {"large/kustomization.yaml": "x"},
+		"kustomize's resource": {"top/kustomization.yaml": "resources: [../large/a.yaml]\n", "large/a.yaml": "x"},
+		"link":                 {"large/a.yaml": "symlink b.yaml"},
+		"chart":                {"large/Chart.yaml": "x"},
+	} {
+		dir := "large"
+		if _, ok := files["top/kustomization.yaml"]; ok {
+			dir = "top"
+		}
+		files["small/a.yaml"] = manifest
+		tree := rendertest.Tree(files)
+		targets := []render.Target{{Environment: "large", Path: dir}, {Environment: "small", Path: "small"}}
+		for cause, tree := range map[string]render.Tree{"the file is too large": limitedTree{tree}, "crashes": crashingTree{tree}} {
+			if cause == "crashes" && kind != "plain" {
+				continue // one place recovers for all
+			}
+			rendered, err := render.New(render.Options{}).RenderAll(context.Background(), tree, targets)
+			if err != nil {
+				t.Errorf("%s: %v", kind, err)
+				continue
+			}
+			if problem := rendered[0].Problem; problem == nil || !strings.Contains(problem.Message, cause) || !strings.HasPrefix(problem.File, "large") {
+				t.Errorf("%s: problem is %v", kind, problem)
+			}
+			if rendered[1].Problem != nil || len(rendered[1].Objects) != 1 {
+				t.Errorf("%s: the other target has %v", kind, rendered[1].Problem)
+			}
+		}
+	}
+}
+
 func TestCacheStaysSmallAndKeepsBaseAndHead(t *testing.T) {
 	engine := render.New(render.Options{CacheBytes: 20_000})
 	tree := func(i int) *rendertest.MapTree {

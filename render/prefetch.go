@@ -125,8 +125,9 @@ func (w *lookahead) advance(ctx context.Context) error {
 		references, ok := w.engine.known.get(entry.ID)
 		if !ok {
 			content, err := w.tree.Read(ctx, entry.Path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
+			var problem *Problem
+			if errors.Is(err, fs.ErrNotExist) || errors.As(err, &problem) {
+				continue // rendering says so, of the targets that it concerns
 			}
 			if err != nil {
 				return err

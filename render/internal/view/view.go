@@ -36,6 +36,7 @@ type Entry struct {
 type Tree interface {
 	Stat(path string) (Entry, bool)
 	List(dir string) []Entry
+	// Read's error may be a *Problem.
 	Read(ctx context.Context, path string) ([]byte, error)
 }
 
@@ -218,6 +219,13 @@ func (v *View) fetch(name string) ([]byte, error) {
 	content, err := v.tree.Read(v.ctx, name)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	var problem *Problem
+	if errors.As(err, &problem) {
+		if v.problem == nil {
+			v.problem = problem
+		}
+		return nil, problem
+	}
 	if err != nil {
 		if v.failure == nil && !errors.Is(err, v.ctx.Err()) {
 			v.failure = err
