@@ -32,6 +32,10 @@ func (d DeploymentReport) blocks() [][]string {
 		case state == string(deploy.Applying):
 			blocks = append(blocks, []string{t.underWay(8), t.underWay(1)})
 		default:
+			p := progressOf(*t.Receipt)
+			if len(targets) > manyTargets && p.pruned+p.kept == 0 {
+				continue // the table says how many were applied
+			}
 			if block := t.done(); block != "" {
 				blocks = append(blocks, []string{block})
 			}

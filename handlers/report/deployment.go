@@ -116,7 +116,7 @@ func (d DeploymentReport) carried() string {
 
 // waits says what waits for a person's word, and the words.
 func (d DeploymentReport) waits(b brevity) string {
-	const most = 20
+	const most = 10 // commands that a comment may give
 	items := min(b.items, most)
 	var waiting []TargetDeployment
 	var commands []string
@@ -137,7 +137,11 @@ func (d DeploymentReport) waits(b brevity) string {
 	if len(commands) == 0 {
 		return text
 	}
-	return text + fmt.Sprintf("To let %s go on, comment:\n\n%s\n", agree(len(waiting), "it", "them"), fence("", commands))
+	text += fmt.Sprintf("To let %s go on, comment:\n\n%s\n", agree(len(commands), "it", "them"), fence("", commands))
+	if left := len(waiting) - len(commands); left > 0 {
+		text += fmt.Sprintf("`/status` names the %s.\n\n", plural(left, "other"))
+	}
+	return text
 }
 
 func orSilent(reason string) string {

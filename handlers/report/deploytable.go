@@ -32,7 +32,7 @@ func (d DeploymentReport) table(most int) string {
 			b.WriteString(restDeployed(rows[i:]))
 			break
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.name(), strings.Join(r.cells[:], " | "), moment(r.since))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.name(), strings.Join(r.print(), " | "), moment(r.since))
 	}
 	return b.String()
 }
@@ -108,6 +108,18 @@ func (d DeploymentReport) row(e EnvironmentDeployment, t TargetDeployment) deplo
 		r.since = t.Receipt.Started
 	}
 	return r
+}
+
+// print returns the cells, those with a count marked as each target's where there
+// are several.
+func (r deployRow) print() []string {
+	cells := r.cells
+	for i := 1; i < len(cells); i++ {
+		if cells[i] != "" && len(r.targets) > 1 {
+			cells[i] += " each"
+		}
+	}
+	return cells[:]
 }
 
 // stopped says how an environment keeps later ones from beginning.

@@ -189,7 +189,7 @@ func TestEveryTargetOfADeploymentIsCounted(t *testing.T) {
 		if size := utf8.RuneCountInString(comment); size > report.MaxComment {
 			t.Errorf("%d targets: %d characters", n, size)
 		}
-		if waits := strings.Count(comment, "\n/apply staging/"); waits != min(20, n/7) {
+		if waits := strings.Count(comment, "\n/apply staging/"); waits != min(10, n/7) {
 			t.Errorf("%d targets: %d commands", n, waits)
 		}
 	}

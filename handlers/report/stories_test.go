@@ -14,10 +14,9 @@ import (
 
 // What step by step becomes of a merge, a command, a promotion, a drift.
 
-const (
-	carrier    render.Commit = "4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70"
-	planDigest               = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92"
-)
+const carrier render.Commit = "4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70"
+
+const planDigest = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92"
 
 // at is a minute of the day on which everything happens.
 func at(minute int) time.Time {
