@@ -23,8 +23,18 @@ const (
 	announceEvery = 10 * time.Second
 )
 
-// An announcer keeps the deployment comments of the pull requests that a rollout
-// carries, and GitHub's Deployments. It is safe for concurrent use.
+// An audience is told how a rollout goes. It is safe for concurrent use.
+type audience interface {
+	// progress tells of a target's receipt, as it grows and as it ends. It must be quick.
+	progress(receipt deploy.Receipt)
+	// notBegun tells that an environment waits behind one that did not end well.
+	notBegun(environment, behind render.Environment)
+	// say makes known what was told: at each turn, and from time to time between.
+	say(ctx context.Context) error
+}
+
+// An announcer is the audience of a repository on GitHub: it keeps the deployment comments of the pull requests that a rollout
+// carries, and GitHub's Deployments.
 type announcer struct {
 	*rollout
 	pulls []carried
@@ -111,17 +121,7 @@ func (r *rollout) known(s *stop, q deploy.Request) report.TargetDeployment {
 	return told
 }
 
-// begin and end tell GitHub's Deployments; progress and end keep receipts.
-func (a *announcer) begin(s *stop) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := range a.environments {
-		if a.environments[i].Name == s.settings.Name {
-			a.environments[i].StoppedBy = ""
-		}
-	}
-}
-
+// progress implements [audience].
 func (a *announcer) progress(receipt deploy.Receipt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -155,22 +155,12 @@ func commandFor(receipt deploy.Receipt) string {
 	return ""
 }
 
-func (a *announcer) end(_ *stop, receipts []deploy.Receipt) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, receipt := range receipts {
-		if receipt.Target.Environment != "" {
-			a.put(receipt)
-		}
-	}
-}
-
-// notBegun says that an environment waits behind one that did not end well.
-func (a *announcer) notBegun(s *stop, behind render.Environment) {
+// notBegun implements [audience].
+func (a *announcer) notBegun(environment, behind render.Environment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range a.environments {
-		if a.environments[i].Name == s.settings.Name {
+		if a.environments[i].Name == environment {
 			a.environments[i].StoppedBy = behind
 		}
 	}
@@ -178,7 +168,7 @@ func (a *announcer) notBegun(s *stop, behind render.Environment) {
 
 // tick says how things stand from time to time, until the result is called. What
 // cannot be said then is said at the end.
-func (a *announcer) tick(ctx context.Context) (stop func()) {
+func (r *rollout) tick(ctx context.Context, told audience) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -189,8 +179,8 @@ func (a *announcer) tick(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				if err := a.say(ctx); err != nil && ctx.Err() == nil {
-					a.Log.WarnContext(ctx, "the deployment comment could not be edited; it will be at the end", "error", err)
+				if err := told.say(ctx); err != nil && ctx.Err() == nil {
+					r.Log.WarnContext(ctx, "the deployment comment could not be edited; it will be at the end", "error", err)
 				}
 			}
 		}
@@ -198,7 +188,7 @@ func (a *announcer) tick(ctx context.Context) (stop func()) {
 	return func() { cancel(); ended.Wait() }
 }
 
-// say makes comments and GitHub's Deployments say how things stand.
+// say implements [audience]: it makes comments and GitHub's Deployments say how things stand.
 func (a *announcer) say(ctx context.Context) error {
 	a.mu.Lock()
 	environments := make([]report.EnvironmentDeployment, len(a.environments))

@@ -27,6 +27,7 @@ type rollout struct {
 	commit   render.Commit
 	rendered map[render.Target]*render.Rendered
 	judge    *judge
+	problems []render.Problem // of the configuration and the policies
 }
 
 // A stop is one environment of a rollout.
@@ -61,7 +62,7 @@ func (w *Worker) deployBranch(ctx context.Context, job DeployBranch) error {
 		}
 		if !ok {
 			for _, later := range stops[i+1:] {
-				told.notBegun(later, stop.settings.Name)
+				told.notBegun(later.settings.Name, stop.settings.Name)
 			}
 			break
 		}
@@ -81,6 +82,11 @@ func (w *Worker) rollout(ctx context.Context, repo Repository) (*rollout, error)
 	if err != nil {
 		return nil, err
 	}
+	return w.rolloutOf(ctx, repo, git, commit)
+}
+
+// rolloutOf is a rollout of any commit of a repository.
+func (w *Worker) rolloutOf(ctx context.Context, repo Repository, git Repo, commit render.Commit) (*rollout, error) {
 	r := &rollout{Worker: w, repo: repo, git: git, commit: commit}
 	return r, r.render(ctx, commit)
 }
@@ -94,6 +100,7 @@ func (r *rollout) render(ctx context.Context, commit render.Commit) error {
 	}
 	var said report.Report
 	r.judge, err = r.Planner.judge(ctx, r.repo, tree, tree, nil, &said)
+	r.problems = said.Problems
 	if err != nil || r.judge == nil || said.Configuration == "" {
 		r.judge = nil
 		for _, problem := range said.Problems {
@@ -114,15 +121,15 @@ func (r *rollout) render(ctx context.Context, commit render.Commit) error {
 }
 
 // stops returns the environments that Slipway applies, in order, each with what is
-// asked of its targets. An environment that selects no service account has nobody
-// to apply as, and is left alone.
+// asked of its targets. Where clusters answer by grant, an environment that selects
+// no service account has nobody to apply as, and is left alone.
 func (r *rollout) stops(ctx context.Context) ([]*stop, error) {
 	if r.judge == nil {
 		return nil, nil
 	}
 	var stops []*stop
 	for _, settings := range r.judge.Environments {
-		if settings.Apply != config.BySlipway || settings.ServiceAccount == "" {
+		if settings.Apply != config.BySlipway || r.Planner.Granting && settings.ServiceAccount == "" {
 			continue
 		}
 		s, err := r.stop(ctx, settings)
@@ -241,17 +248,18 @@ func (s *stop) deployed(q deploy.Request) bool {
 
 // environment applies one environment's targets: those that it depends on one by
 // one, then the others side by side. It reports whether the next may begin.
-func (r *rollout) environment(ctx context.Context, s *stop, told *announcer) (bool, error) {
+func (r *rollout) environment(ctx context.Context, s *stop, told audience) (bool, error) {
 	receipts := make([]deploy.Receipt, len(s.requests))
 	group, bounded := errgroup.WithContext(ctx)
 	group.SetLimit(targetsAtOnce)
-	told.begin(s)
 	if err := told.say(ctx); err != nil {
 		return false, err
 	}
 	for i, request := range s.requests {
 		one := func() (err error) {
-			receipts[i], err = r.target(bounded, s, request, told)
+			if receipts[i], err = r.target(bounded, s, request, told); err == nil {
+				told.progress(receipts[i])
+			}
 			return err
 		}
 		if r.rank(request.Target) == 0 {
@@ -262,17 +270,15 @@ func (r *rollout) environment(ctx context.Context, s *stop, told *announcer) (bo
 			return false, err
 		}
 		if !done(receipts[i]) {
-			told.end(s, receipts[:i+1])
 			return false, told.say(ctx)
 		}
 	}
-	stopTicking := told.tick(ctx)
+	stopTicking := r.tick(ctx, told)
 	err := group.Wait()
 	stopTicking()
 	if err != nil {
 		return false, err
 	}
-	told.end(s, receipts)
 	return !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return !done(r) }), told.say(ctx)
 }
 
@@ -280,7 +286,7 @@ func (r *rollout) environment(ctx context.Context, s *stop, told *announcer) (bo
 func done(r deploy.Receipt) bool { return r.State == deploy.Unchanged || r.State == deploy.Applied }
 
 // target applies one target, unless there is nobody to apply as or it does not render.
-func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, told *announcer) (deploy.Receipt, error) {
+func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, told audience) (deploy.Receipt, error) {
 	refused := deploy.Receipt{Target: request.Target, Commit: request.Commit, State: deploy.Refused}
 	switch {
 	case s.problem != nil:
