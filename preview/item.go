@@ -28,7 +28,8 @@ type item struct {
 	readErr error
 
 	change Change
-	gone   bool // nothing to say: neither wanted nor live
+	paths  []path // of the change's fields
+	gone   bool   // nothing to say: neither wanted nor live
 }
 
 // object returns the rendered object that the item is about.
@@ -137,6 +138,7 @@ func (it *item) fill(old, after map[string]any, removed []path, manager string, 
 		if it.ignored(d.path, old, after) {
 			continue
 		}
+		it.paths = append(it.paths, d.path)
 		it.change.Fields = append(it.change.Fields, Field{
 			Path:     d.path.String(),
 			Old:      d.old,

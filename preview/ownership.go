@@ -12,6 +12,7 @@ type managedEntry struct {
 	operation   string // Apply or Update
 	subresource string
 	apiVersion  string
+	time        string // RFC 3339, of the manager's last change to any of the fields
 	// fields is a fieldsV1 tree: f:name, k:{json of merge keys}, v:json of a
 	// value, i:index lead down; "." means that the item itself is owned.
 	fields map[string]any
@@ -32,6 +33,7 @@ func managedEntries(object map[string]any) []managedEntry {
 		entry.operation, _ = m["operation"].(string)
 		entry.subresource, _ = m["subresource"].(string)
 		entry.apiVersion, _ = m["apiVersion"].(string)
+		entry.time, _ = m["time"].(string)
 		entry.fields, _ = m["fieldsV1"].(map[string]any)
 		entries = append(entries, entry)
 	}

@@ -144,12 +144,12 @@ func handOver(payload, live map[string]any, entries []managedEntry, manager stri
 }
 
 // autoscaler returns the entry of a controller that sets spec.replicas through the
-// scale subresource. A person's kubectl scale is no autoscaler: that is drift.
+// scale subresource. A person who scales is no autoscaler: that is drift.
 func autoscaler(entries []managedEntry, manager string) (managedEntry, bool) {
 	replicas := path{{key: "spec"}, {key: "replicas"}}
 	for _, entry := range entries {
 		if entry.subresource == "scale" && entry.manager != manager &&
-			!strings.HasPrefix(entry.manager, "kubectl") && entry.owns(replicas) {
+			!IsPersonsTool(entry.manager) && entry.owns(replicas) {
 			return entry, true
 		}
 	}
