@@ -63,6 +63,8 @@ func TestParse(t *testing.T) {
 		{"<details>x</details>\n\n/plan", "/plan"},
 		{"<!-- x -->\n\n/plan", "/plan"},
 		{"<!-->\n\n/plan", "/plan"},
+		{strings.Repeat("-", 40) + "\n/plan", "/plan"},
+		{strings.Repeat(">", 40) + "a\n\n/plan", "/plan"},
 	} {
 		want := []string{}
 		if test.want != "" {
@@ -87,6 +89,7 @@ func TestSilence(t *testing.T) {
 		"<blockquote>\n\n/apply\n\n</blockquote>", "a <del>\n/apply\n</del>", "<pre>\n/apply\n</pre>", "<pre>\n\n/apply\n</pre>",
 		"<details>\n<details>\n\n</details>\n\n/apply", "<div>\n/apply\n</div>", "<a title=\"\n/apply\n\">x</a>", "<?php\n/apply\n?>",
 		"[a]: b\n'\n/apply\n'",
+		"`\n" + strings.Repeat("-", 40) + " 1\n/apply\n`", strings.Repeat("> ", 40) + "a\n> /apply",
 		"/lgtm", "/approve", "/retest", "/hold", "/test all", "/merge", "/assign @bob", "/cc @bob", "/ok-to-test", "/helm upgrade",
 		"/lgtm cancel", "/usr/bin/env", "/plan/x", "/api/v1/status is down", "/", "//", "/ apply", "/-apply", "/план", "!apply", "apply production",
 		"Привет", "→ /apply", "/lgtm\u200b",
@@ -143,6 +146,7 @@ func TestMistakes(t *testing.T) {
 		{"/status a b", "/status takes one environment or target at most", verbs[Status].hint()},
 		{"/help me", "/help takes one verb at most: /plan, /apply, /confirm, /promote, /status, /help", verbs[Help].hint()},
 		{"> are we done?\n/apply production", "stands inside the quote above it", "leave an empty line before the command"},
+		{strings.Repeat(">", 40) + "done\n/apply production", "stands inside the quote above it", "leave an empty line before the command"},
 		{"- done\n/apply production", "stands inside the list above it", "leave an empty line before the command"},
 	} {
 		commands, mistakes := Parse(test.body)

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-func page(t *testing.T) string {
+func page(t *testing.T, name string) string {
 	t.Helper()
-	content, err := os.ReadFile("../../docs/commands.md")
+	content, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,9 +19,9 @@ func page(t *testing.T) string {
 // Every example of the page is a command, every verb has its row as help has it,
 // and every verb has an example.
 func TestDocumentedCommands(t *testing.T) {
-	page := page(t)
+	page, promotions := page(t, "commands.md"), page(t, "promotion.md")
 	seen := map[Verb]bool{}
-	for _, block := range regexp.MustCompile("(?s)```text\n(.*?)```").FindAllStringSubmatch(page, -1) {
+	for _, block := range regexp.MustCompile("(?s)```text\n(.*?)```").FindAllStringSubmatch(page+"\n"+promotions, -1) {
 		for line := range strings.Lines(block[1]) {
 			commands, mistakes := Parse(line)
 			if len(commands) != 1 || len(mistakes) > 0 {
@@ -47,7 +47,7 @@ func TestDocumentedCommands(t *testing.T) {
 
 // What the page says of mistakes is what people are told.
 func TestDocumentedMistakes(t *testing.T) {
-	page := page(t)
+	page := page(t, "commands.md")
 	_, table, _ := strings.Cut(page, "| line | answer |\n|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	rows := strings.Split(table, "\n")
@@ -72,7 +72,7 @@ func TestDocumentedMistakes(t *testing.T) {
 // The page's comment gives the one command that the page says, the page itself none
 // of those in its code, and the line below a quote is told.
 func TestDocumentedComments(t *testing.T) {
-	page := page(t)
+	page := page(t, "commands.md")
 	comment := regexp.MustCompile("(?s)````markdown\n(.*?)````").FindStringSubmatch(page)
 	if comment == nil {
 		t.Fatal("no comment in the page")

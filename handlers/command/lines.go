@@ -43,23 +43,28 @@ func candidates(body string) []line {
 const maxDepth = 32
 
 // flatten takes away the markers of quotes and lists that are nested deeper than
-// anybody reads, on which a parser would spend its time.
+// anybody reads, on which a parser would spend its time. What was text stays text.
 func flatten(source []byte) []byte {
+	const signs, around = ">-+*.)", " \t0123456789"
 	flat := make([]byte, 0, len(source))
 	for content := range bytes.Lines(source) {
 		markers, at := 0, 0
-		for at < len(content) && strings.IndexByte(" \t>-+*.)0123456789", content[at]) >= 0 {
-			if strings.IndexByte(">-+*.)", content[at]) >= 0 {
+		for at < len(content) && markers <= maxDepth && strings.IndexByte(signs+around, content[at]) >= 0 {
+			if strings.IndexByte(signs, content[at]) >= 0 {
 				markers++
 			}
 			at++
-			if markers > maxDepth {
-				flat = append(flat, content[:at]...)
-				content = bytes.TrimLeft(content[at:], " \t>-+*.)0123456789")
-				break
-			}
 		}
-		flat = append(flat, content...)
+		flat = append(flat, content[:at]...)
+		if markers > maxDepth {
+			rest := bytes.TrimLeft(content[at:], signs+around)
+			if last := string(content[at-1]); len(bytes.Trim(content[at:len(content)-len(rest)], last+" \t")) > 0 {
+				flat = append(flat, 'x') // or a mixed line could become a rule, which ends a paragraph
+			}
+			flat = append(flat, rest...)
+			continue
+		}
+		flat = append(flat, content[at:]...)
 	}
 	return flat
 }

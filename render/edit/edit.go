@@ -67,8 +67,8 @@ func (w *Workspace) Images(ctx context.Context, target render.Target, wanted []I
 	if problem != nil || len(differing) == 0 {
 		return nil, problem, nil
 	}
-	job := &job{Workspace: w, ctx: ctx, target: target, before: before, wanted: differing}
-	edits, problem, err := job.run()
+	job := &job{Workspace: w, target: target, before: before, wanted: differing}
+	edits, problem, err := job.run(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("edit the images of %s: %w", target, err)
 	}
@@ -99,7 +99,6 @@ func differing(rendered *render.Rendered, wanted []Image) ([]Image, *render.Prob
 // A job is one call of Images.
 type job struct {
 	*Workspace
-	ctx    context.Context
 	target render.Target
 	before *render.Rendered
 	wanted []Image
@@ -107,11 +106,11 @@ type job struct {
 	files []*file // the own files that can be edited, by path
 }
 
-func (j *job) run() ([]FileEdit, *render.Problem, error) {
-	if err := j.load(); err != nil {
+func (j *job) run(ctx context.Context) ([]FileEdit, *render.Problem, error) {
+	if err := j.load(ctx); err != nil {
 		return nil, nil, err
 	}
-	governed, problem, err := j.probe()
+	governed, problem, err := j.probe(ctx)
 	if err != nil || problem != nil {
 		return nil, problem, err
 	}
@@ -124,7 +123,7 @@ func (j *job) run() ([]FileEdit, *render.Problem, error) {
 			edits = append(edits, FileEdit{Path: file.path, Content: content})
 		}
 	}
-	problem, err = j.prove(edits)
+	problem, err = j.prove(ctx, edits)
 	if err != nil || problem != nil {
 		return nil, problem, err
 	}
@@ -152,14 +151,14 @@ func (j *job) changing() []Reference {
 }
 
 // load reads the target's own files that may set an image.
-func (j *job) load() error {
+func (j *job) load(ctx context.Context) error {
 	changing := j.changing()
 	for path := range j.before.Reads {
 		entry, ok := j.tree.Stat(path)
 		if !ok || entry.Mode != render.File || !j.own(j.target, path) {
 			continue
 		}
-		content, err := j.tree.Read(j.ctx, path)
+		content, err := j.tree.Read(ctx, path)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
 		}

@@ -185,22 +185,31 @@ func TestImages(t *testing.T) {
 			} else if diff := cmp.Diff(s.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			windows := map[string]string{}
-			for name, content := range s.files {
-				windows[name] = strings.ReplaceAll(content, "\n", "\r\n")
-			}
-			tree = rendertest.Tree(windows)
-			again, problem := s.run(t, tree)
-			if len(again) != len(edits) {
-				t.Fatalf("with CRLF: %s", show(tree, again, problem))
-			}
-			for i := range again {
-				want := strings.ReplaceAll(string(edits[i].Content), "\n", "\r\n")
-				if diff := cmp.Diff(want, string(again[i].Content)); diff != "" {
-					t.Errorf("with CRLF (-want +got):\n%s", diff)
-				}
-			}
+			s.like(t, "CRLF", edits, func(content string) string { return strings.ReplaceAll(content, "\n", "\r\n") })
+			s.like(t, "no last line break", edits, func(content string) string { return strings.TrimRight(content, "\n") })
+			s.like(t, "a byte order mark", edits, func(content string) string { return "\ufeff" + content })
 		})
+	}
+}
+
+// like tells the story with all files written another way, and wants the same
+// edits, written that way. Line breaks that end a file may be there or not.
+func (s story) like(t *testing.T, what string, edits []edit.FileEdit, written func(content string) string) {
+	t.Helper()
+	files := map[string]string{}
+	for name, content := range s.files {
+		files[name] = written(content)
+	}
+	tree := rendertest.Tree(files)
+	again, problem := s.run(t, tree)
+	if len(again) != len(edits) {
+		t.Fatalf("with %s: %s", what, show(tree, again, problem))
+	}
+	for i := range again {
+		want := strings.TrimRight(written(string(edits[i].Content)), "\r\n")
+		if diff := cmp.Diff(want, strings.TrimRight(string(again[i].Content), "\r\n")); diff != "" {
+			t.Errorf("with %s (-want +got):\n%s", what, diff)
+		}
 	}
 }
 

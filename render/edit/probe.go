@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strconv"
@@ -24,7 +25,7 @@ func (c *candidate) mark(number int) ([]splice, bool) {
 // probe finds which candidate sets each image: the one whose mark it gets when all
 // are marked and the tree is rendered. Images that no candidate sets are missing
 // from the result.
-func (j *job) probe() (map[place]*candidate, *render.Problem, error) {
+func (j *job) probe(ctx context.Context) (map[place]*candidate, *render.Problem, error) {
 	var all []*candidate
 	var edits []FileEdit
 	for _, f := range j.files {
@@ -41,7 +42,7 @@ func (j *job) probe() (map[place]*candidate, *render.Problem, error) {
 	if len(all) == 0 {
 		return nil, nil, nil
 	}
-	marked, err := j.engine.Render(j.ctx, Overlay(j.tree, edits), j.target)
+	marked, err := j.engine.Render(ctx, Overlay(j.tree, edits), j.target)
 	if err != nil {
 		return nil, nil, fmt.Errorf("render with marks: %w", err)
 	}
@@ -151,7 +152,7 @@ func (j *job) addEntry(image Image, want Reference) *render.Problem {
 			continue
 		}
 		if want.Tag == "" && want.Digest == "" && image.Reference != (Reference{Name: image.Reference.Name}) {
-			return &render.Problem{File: f.path, Message: fmt.Sprintf("the image of %s has a tag or digest from a file that others read too, and cannot be left without one here", describe(image))}
+			return &render.Problem{File: f.path, Message: fmt.Sprintf("the image of %s has a tag or digest from a file that others read too, and cannot be left without one here", describe(image)), Hint: "give the image a tag where it comes from"}
 		}
 		s, ok := f.add(image.Reference, want)
 		if !ok {

@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -10,8 +11,8 @@ import (
 
 // prove renders the edited tree and refuses the edits unless the wanted images are
 // as wanted, and everything else is as it was.
-func (j *job) prove(edits []FileEdit) (*render.Problem, error) {
-	after, err := j.engine.Render(j.ctx, Overlay(j.tree, edits), j.target)
+func (j *job) prove(ctx context.Context, edits []FileEdit) (*render.Problem, error) {
+	after, err := j.engine.Render(ctx, Overlay(j.tree, edits), j.target)
 	if err != nil {
 		return nil, fmt.Errorf("render what was edited: %w", err)
 	}
