@@ -34,7 +34,8 @@ func (p pair) problem() *render.Problem {
 // A selection is the targets that a change affects.
 type selection struct {
 	pairs []pair
-	total int // targets on the head side
+	known []render.Target // on either side, affected or not
+	total int             // targets on the head side
 	reads []render.Reads
 }
 
@@ -48,19 +49,22 @@ func (s selection) claims(path string) bool {
 	return false
 }
 
-// restrict keeps the named targets. A name that no affected target has is a problem.
-func (s *selection) restrict(only []string) *render.Problem {
-	known := make([]render.Target, len(s.pairs))
-	for i, pair := range s.pairs {
-		known[i] = pair.target
+// restrict keeps the named targets and returns those of them that the change does
+// not affect. That a name is no target's is a [*render.Problem].
+func (s *selection) restrict(only []string) (untouched []string, err error) {
+	named := func(name string) func(render.Target) bool {
+		return func(t render.Target) bool { return t.String() == name }
 	}
 	for _, name := range only {
-		if !slices.ContainsFunc(known, func(t render.Target) bool { return t.String() == name }) {
-			return unknownTarget(name, known)
+		if !slices.ContainsFunc(s.known, named(name)) {
+			return nil, unknownTarget(name, s.known)
+		}
+		if !slices.ContainsFunc(s.pairs, func(p pair) bool { return named(name)(p.target) }) {
+			untouched = append(untouched, name)
 		}
 	}
 	s.pairs = slices.DeleteFunc(s.pairs, func(p pair) bool { return !slices.Contains(only, p.target.String()) })
-	return nil
+	return untouched, nil
 }
 
 // affected renders the base side of every target (mostly out of the cache) and the
@@ -76,7 +80,7 @@ func affected(ctx context.Context, engine *render.Engine, layouts []render.Layou
 	for i, target := range before {
 		rendered[target] = bases[i]
 	}
-	chosen := selection{total: len(after)}
+	chosen := selection{known: slices.Clone(after), total: len(after)}
 	var again []render.Target // to be rendered at the head
 	for _, target := range after {
 		was := rendered[target]
@@ -96,6 +100,7 @@ func affected(ctx context.Context, engine *render.Engine, layouts []render.Layou
 	for _, target := range before {
 		if !slices.Contains(after, target) {
 			chosen.add(pair{target: target, base: rendered[target]})
+			chosen.known = append(chosen.known, target)
 		}
 	}
 	rank := func(e render.Environment) int { return slices.Index(order, e) }

@@ -2,12 +2,14 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
 )
 
 // gaveUp is the gate of a job that failed for good.
@@ -57,7 +59,8 @@ func combine(pulls []int, checks [][]report.Check) []report.Check {
 	return append([]report.Check{gate}, rest...)
 }
 
-// shared adds what other open pull requests with the same head need said.
+// shared adds what other open pull requests with the same head need said. One that
+// is closed or gone by now needs nothing said.
 func (w *Worker) shared(ctx context.Context, job PlanPull, pull Pull, own []report.Check) ([]report.Check, error) {
 	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, pull.Head.Commit)
 	if err != nil {
@@ -67,21 +70,40 @@ func (w *Worker) shared(ctx context.Context, job PlanPull, pull Pull, own []repo
 		numbers = append(numbers, pull.Number)
 	}
 	slices.Sort(numbers)
-	checks := make([][]report.Check, len(numbers))
-	for i, number := range numbers {
-		if number == pull.Number {
-			checks[i] = own
+	var open []int
+	var checks [][]report.Check
+	for _, number := range numbers {
+		said, err := own, error(nil)
+		if number != pull.Number {
+			said, err = w.others(ctx, job, number, pull.Head.Commit)
+		}
+		if errors.Is(err, ErrGone) {
 			continue
 		}
-		other, err := w.Pulls.Pull(ctx, job.Repository, number)
 		if err != nil {
 			return nil, err
 		}
-		r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, other) })
-		if err != nil {
-			return nil, err
-		}
-		checks[i] = report.Checks(r)
+		open, checks = append(open, number), append(checks, said)
 	}
-	return combine(numbers, checks), nil
+	return combine(open, checks), nil
+}
+
+// others makes the checks of another pull request with the same head; ErrGone
+// where it is open there no more.
+func (w *Worker) others(ctx context.Context, job PlanPull, number int, head render.Commit) ([]report.Check, error) {
+	other, err := w.Pulls.Pull(ctx, job.Repository, number)
+	if err != nil {
+		return nil, err
+	}
+	if other.State != "open" || other.Head.Commit != head {
+		return nil, fmt.Errorf("pull request #%d: %w", number, ErrGone)
+	}
+	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, other) })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return []report.Check{timedOut(w.deadline())}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report.Checks(r), nil
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type Comparison struct {
 	// Trusted says that live clusters may be asked about it.
 	Trusted bool
 	// Only restricts the report to these targets, as they print; all when empty.
+	// That a name is no target's is an error, a [*render.Problem].
 	Only []string
 }
 
@@ -69,6 +71,11 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 		return r, fmt.Errorf("compare %s with its merge result: %w", c.Base.Short(), err)
 	}
 	judge, err := p.judge(ctx, c.Repository, base, head, changed, &r)
+	var problem *render.Problem
+	if errors.As(err, &problem) { // a configuration or a policy that is too large to be read
+		r.Problems = append(r.Problems, *problem)
+		return r, nil
+	}
 	if err != nil || judge == nil {
 		return r, err
 	}
@@ -81,8 +88,12 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 	r.Targets = chosen.total
 	r.Unclaimed = unclaimed(changed, chosen, judge)
 	if len(c.Only) > 0 {
-		if err := chosen.restrict(c.Only); err != nil {
-			r.Problems = append(r.Problems, *err)
+		untouched, err := chosen.restrict(c.Only)
+		if err != nil {
+			return r, err
+		}
+		for _, target := range untouched {
+			r.Notices = append(r.Notices, "Nothing that changed is read by "+target+".")
 		}
 	}
 	p.say(fmt.Sprintf("planning %d of %d targets", len(chosen.pairs), chosen.total))
