@@ -107,7 +107,7 @@ func TestIssueTrustsOnlyItsOwn(t *testing.T) {
 	w.must(err)
 	p := w.proposal("one")
 	p.Body = issueBody("a pull request")
-	_, err = w.slipway.Proposals().Propose(t.Context(), w.where, p)
+	proposed, err := w.slipway.Proposals().Propose(t.Context(), w.where, p)
 	w.must(err)
 	token, err := w.slipway.Token(t.Context(), w.where.Installation)
 	w.must(err)
@@ -116,6 +116,9 @@ func TestIssueTrustsOnlyItsOwn(t *testing.T) {
 		w.must(send(w, token, "repos/octo/shop/issues", content))
 	}
 	ours := w.keep(issues, "one")
+	if ours == proposed.Number {
+		t.Error("a pull request was taken for the issue")
+	}
 	w.operations()
 	if again := w.keep(issues, "one"); again != ours {
 		t.Errorf("kept #%d, want #%d", again, ours)
