@@ -136,7 +136,10 @@ func (a *announcer) put(receipt deploy.Receipt) {
 			if told.Target != receipt.Target || receipt.State == deploy.Unchanged && told.Receipt != nil {
 				continue
 			}
-			told.Receipt, told.Command = &receipt, commandFor(receipt)
+			if told.Command = commandFor(receipt); told.Command != "" {
+				receipt.Hint = "" // the command says it
+			}
+			told.Receipt = &receipt
 		}
 	}
 }

@@ -236,14 +236,16 @@ func pending(stops []*stop) bool {
 	})
 }
 
-// deployed reports whether the record says that the target is as Git has it.
+// deployed reports whether the record says that the target is as Git has it, and
+// nobody has asked since for it to be applied again.
 func (s *stop) deployed(q deploy.Request) bool {
 	record, ok := s.records[q.Target]
 	if q.Rendered == nil {
 		return len(record.Objects) == 0
 	}
 	return ok && record.Deployed != nil && record.Current != nil && q.Rendered.Problem == nil &&
-		record.Current.State == inventory.Healthy && record.Deployed.Digest == q.Rendered.Digest
+		record.Current.State == inventory.Healthy && record.Deployed.Digest == q.Rendered.Digest &&
+		!slices.ContainsFunc(record.Words, func(w inventory.Word) bool { return w.Verb == inventory.Apply && w.Digest == q.Rendered.Digest })
 }
 
 // environment applies one environment's targets: those that it depends on one by
@@ -278,6 +280,12 @@ func (r *rollout) environment(ctx context.Context, s *stop, told audience) (bool
 	stopTicking()
 	if err != nil {
 		return false, err
+	}
+	if slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return r.State == deploy.Applied }) {
+		// What had drifted is as Git has it now; its issue need not wait for the clock.
+		if err := r.Queue.Insert(ctx, CheckDrift{Repository: r.repo, Environment: s.settings.Name}); err != nil {
+			return false, err
+		}
 	}
 	return !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return !done(r) }), told.say(ctx)
 }

@@ -57,7 +57,7 @@ type Ref struct {
 
 // A Queue keeps jobs until they are worked. A job whose key is already waiting
 // replaces the one that waits (newest wins, see [Absorber]); one whose key is
-// being worked cancels that work and follows it. Insert returns when the jobs are
+// being worked cancels that work and follows it (unless see [Follower]). Insert returns when the jobs are
 // kept as safely as the queue can.
 type Queue interface {
 	Insert(ctx context.Context, jobs ...Job) error

@@ -22,6 +22,13 @@ type Absorber interface {
 	Absorb(older Job) Job
 }
 
+// A Follower is a job that may wait until the job of its key that is being worked is
+// done, instead of cancelling that.
+type Follower interface {
+	Job
+	Follows(working Job) bool
+}
+
 // PlanPull plans a pull request at whatever its head is when the job is worked.
 type PlanPull struct {
 	Repository Repository `json:"repository"`
@@ -76,6 +83,15 @@ func (j Rerun) Key() string { return fmt.Sprintf("rerun/%s@%s", j.Repository, j.
 // triggered: a push, a person's word and the clock insert the same job.
 type DeployBranch struct {
 	Repository Repository `json:"repository"`
+	// Head is the commit that a push brought; empty for a word and for the clock,
+	// which ask for whatever the branch is at.
+	Head render.Commit `json:"head,omitempty"`
+}
+
+// Follows implements [Follower]: only a newer commit interrupts a rollout.
+func (j DeployBranch) Follows(working Job) bool {
+	older, ok := working.(DeployBranch)
+	return ok && (j.Head == "" || j.Head == older.Head)
 }
 
 // Kind implements [Job].

@@ -162,7 +162,7 @@ func (e PushEvent) Jobs() []Job {
 	if e.Deleted || e.Branch != e.Repository.DefaultBranch {
 		return nil
 	}
-	return []Job{DeployBranch{Repository: e.Repository}}
+	return []Job{DeployBranch{Repository: e.Repository, Head: e.Head}}
 }
 
 // A CommentEvent says that somebody commented on a pull request.

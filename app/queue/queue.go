@@ -143,7 +143,9 @@ func (q *Memory) insert(job handlers.Job) {
 	s.job, s.tries, s.pauses = job, 0, nil
 	switch {
 	case s.working != nil:
-		s.cancel(handlers.ErrSuperseded) // its worker takes the new one up
+		if follower, ok := job.(handlers.Follower); !ok || !follower.Follows(s.working) {
+			s.cancel(handlers.ErrSuperseded)
+		} // its worker takes the new one up
 	case s.timer != nil && s.timer.Stop():
 		s.timer = nil
 		q.ready = append(q.ready, s)
@@ -203,7 +205,11 @@ func (q *Memory) finish(s *slot, ctx context.Context, job handlers.Job, err erro
 	q.mu.Lock()
 	switch {
 	case s.job != nil: // a newer one has come meanwhile
-		q.stats.Superseded++
+		if ctx.Err() != nil {
+			q.stats.Superseded++
+		} else {
+			q.stats.Done++
+		}
 		q.ready = append(q.ready, s)
 	case err == nil:
 		q.stats.Done++

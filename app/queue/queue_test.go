@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipwayhq/slipway/app/queue"
 	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/render"
 )
 
 func pull(number int, again bool) handlers.PlanPull {
@@ -92,6 +93,35 @@ func TestNewestWins(t *testing.T) {
 		}
 		if stats := q.Stats(); stats.Superseded != 1 || stats.Done != 1 {
 			t.Errorf("stats are %+v", stats)
+		}
+	})
+}
+
+func TestAFollowerWaitsForWhatIsBeingWorked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deploy := func(head render.Commit) handlers.DeployBranch {
+			return handlers.DeployBranch{Repository: handlers.Repository{Owner: "acme", Name: "shop", DefaultBranch: "main"}, Head: head}
+		}
+		var ends []error
+		q := queue.New(queue.Options{Log: quiet(), Work: func(ctx context.Context, _ handlers.Job) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Minute):
+			}
+			ends = append(ends, ctx.Err())
+			return ctx.Err()
+		}})
+		insert(t, q, deploy("1"))
+		synctest.Wait()
+		insert(t, q, deploy("")) // the clock: it waits
+		time.Sleep(90 * time.Second)
+		insert(t, q, deploy("2")) // a push: it interrupts the clock's
+		if err := q.Idle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		q.Stop(t.Context())
+		if len(ends) != 3 || ends[0] != nil || ends[1] == nil || ends[2] != nil {
+			t.Errorf("the jobs ended with %v, want the second alone interrupted", ends)
 		}
 	})
 }
