@@ -1,8 +1,6 @@
 package deploy
 
 import (
-	"fmt"
-
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -82,5 +80,3 @@ type unhealthy struct {
 	live    map[string]any
 	message string
 }
-
-func (u unhealthy) String() string { return fmt.Sprintf("%s: %s", u.step.ID, u.message) }
