@@ -57,6 +57,8 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 		err = w.deployBranch(ctx, job)
 	case RunCommands:
 		err = w.runCommands(ctx, job)
+	case CheckDrift:
+		err = w.checkDrift(ctx, job)
 	case Sweep:
 		err = w.sweep(ctx, job)
 	default:

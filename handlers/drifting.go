@@ -1,0 +1,159 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipwayhq/slipway/deploy/drift"
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
+)
+
+// checkDrift compares an environment with the commits deployed to it, and keeps its
+// one issue: opened, edited only when what drifted is other than it says, closed
+// when nothing is. A check that could not run closes nothing.
+func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
+	r, err := w.rollout(ctx, job.Repository)
+	if err != nil || r.judge == nil {
+		return err
+	}
+	settings, ok := r.judge.Environments.Get(job.Environment)
+	if !ok || settings.ServiceAccount == "" {
+		return nil
+	}
+	d, compared, err := r.drift(ctx, settings)
+	if err != nil {
+		return err
+	}
+	if err := r.keepDriftIssue(ctx, d, compared); !errors.Is(err, ErrNoIssues) {
+		return err
+	}
+	w.Log.WarnContext(ctx, "the repository has issues switched off: drift is not told", "repository", job.Repository.String(),
+		"environment", string(job.Environment), "targets", len(d.Parts))
+	return nil
+}
+
+// drift asks the environment's cluster about every target that is deployed there. It
+// returns how many objects were compared, too.
+func (r *rollout) drift(ctx context.Context, settings config.Environment) (d report.DriftReport, compared int, err error) {
+	d = report.DriftReport{Repository: r.repo.String(), Environment: settings.Name}
+	s, err := r.stop(ctx, settings)
+	if err != nil {
+		return d, 0, err
+	}
+	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(settings))
+	requests, parts, err := r.driftRequests(ctx, s)
+	if err != nil {
+		return d, 0, err
+	}
+	d.Targets, d.Parts = len(requests)+len(parts), parts
+	checked, compared := driftParts(ctx, cluster, problem, requests, r.Planner.Now().UTC())
+	for _, part := range checked {
+		if len(part.Objects) > 0 || part.Problem != nil {
+			d.Parts = append(d.Parts, part)
+		}
+	}
+	slices.SortFunc(d.Parts, func(a, b report.DriftPart) int { return strings.Compare(a.Target.String(), b.Target.String()) })
+	return d, compared, ctx.Err()
+}
+
+// driftRequests renders what is deployed. Where another engine applies, that is what
+// the default branch says. A target whose deployed commit cannot be rendered any
+// more is a part that could not be checked.
+func (r *rollout) driftRequests(ctx context.Context, s *stop) ([]drift.Request, []report.DriftPart, error) {
+	var requests []drift.Request
+	var parts []report.DriftPart
+	for _, q := range s.requests {
+		rendered, commit := q.Rendered, r.commit
+		if s.settings.Apply == config.BySlipway {
+			record := s.records[q.Target]
+			if record.Deployed == nil {
+				continue // nothing is deployed yet
+			}
+			var err error
+			if rendered, err = r.before(ctx, q.Target, record); err != nil {
+				return nil, nil, err
+			}
+			commit = record.Deployed.Commit
+		}
+		if rendered == nil || rendered.Problem != nil {
+			parts = append(parts, report.DriftPart{Target: q.Target, Commit: commit, Problem: &render.Problem{
+				Message: "what is deployed (" + commit.Short() + ") can no longer be rendered",
+			}})
+			continue
+		}
+		requests = append(requests, drift.Request{Target: q.Target, Commit: commit, Rendered: rendered, Ignore: q.Ignore, Namespace: q.Namespace})
+	}
+	return requests, parts, nil
+}
+
+// driftParts checks the requests, as people are told of it, and counts the objects
+// that were compared.
+func driftParts(ctx context.Context, cluster *preview.Cluster, problem *render.Problem, requests []drift.Request, now time.Time) (parts []report.DriftPart, compared int) {
+	if cluster == nil {
+		for _, q := range requests {
+			parts = append(parts, report.DriftPart{Target: q.Target, Commit: q.Commit, Problem: problem, FailingSince: now})
+		}
+		return parts, 0
+	}
+	for _, result := range drift.Check(ctx, cluster, requests) {
+		compared += result.Checked
+		part := report.DriftPart{Target: result.Target, Cluster: cluster.Name(), Commit: result.Commit, Digest: result.Digest, Since: now, Problem: result.Problem}
+		if result.Problem != nil {
+			part.FailingSince = now
+		}
+		for _, object := range result.Objects {
+			part.Objects = append(part.Objects, drifted(object))
+		}
+		parts = append(parts, part)
+	}
+	return parts, compared
+}
+
+func drifted(object drift.Object) report.DriftedObject {
+	told := report.DriftedObject{ID: object.ID, Origin: object.Origin, Missing: object.Missing}
+	for _, field := range object.Fields {
+		kind := report.DriftChanged
+		if field.Kind == drift.Extra {
+			kind = report.DriftExtra
+		}
+		told.Fields = append(told.Fields, report.DriftedField{
+			Kind: kind, Path: field.Path, Pointer: field.Pointer, Git: field.Git, Live: field.Live, Manager: field.Manager, At: field.At,
+		})
+	}
+	return told
+}
+
+// boundDrift is bound to a drift issue: the digest of what it tells.
+const boundDrift = "drift"
+
+// keepDriftIssue makes the environment's issue say what has drifted.
+func (r *rollout) keepDriftIssue(ctx context.Context, d report.DriftReport, compared int) error {
+	marker := strings.TrimSpace(report.DriftMarker(d.Environment)) + " -->"
+	number, body, err := r.Issues.Find(ctx, r.repo, marker)
+	if err != nil {
+		return err
+	}
+	found := slices.ContainsFunc(d.Parts, func(p report.DriftPart) bool { return len(p.Objects) > 0 })
+	switch {
+	case len(d.Parts) == 0:
+		if number == 0 {
+			return nil
+		}
+		return r.Issues.Close(ctx, r.repo, marker, report.DriftClosed(d.Environment, d.Targets, compared))
+	case number == 0 && !found:
+		r.Log.WarnContext(ctx, "drift could not be looked for", "repository", r.repo.String(), "environment", string(d.Environment), "reason", d.Parts[0].Problem.Message)
+		return nil
+	case bound(body)[boundDrift] == d.Digest():
+		return nil
+	}
+	title, text := report.DriftIssue(d)
+	_, rest, _ := strings.Cut(text, "\n")
+	_, err = r.Issues.Keep(ctx, r.repo, marker, title, bind(marker+"\n"+rest, map[string]string{boundDrift: d.Digest()}))
+	return err
+}
