@@ -18,6 +18,7 @@ type file struct {
 	documents  []*yaml.Node
 	candidates []*candidate
 	splices    []splice
+	added      [][]string // new entries of images, a part for each line
 }
 
 // A candidate is a place in a file that may set images.

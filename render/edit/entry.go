@@ -182,79 +182,90 @@ func plain(value string) bool {
 	return read == value && (value[0] < '0' || value[0] > '9' || !strings.Contains(value, ":"))
 }
 
-// add returns the splice that adds an entry to the images of a kustomization; ok is
+// newEntry is what a new entry of images says, a part for each line.
+func newEntry(now, want Reference) []string {
+	parts := []string{nameKey + ": " + scalar(now.Name, 0)}
+	for _, p := range [][2]string{{newNameKey, want.Name}, {newTagKey, want.Tag}, {digestKey, want.Digest}} {
+		if p[1] != "" && (p[0] != newNameKey || want.Name != now.Name) {
+			parts = append(parts, p[0]+": "+scalar(p[1], 0))
+		}
+	}
+	return parts
+}
+
+// add returns the splice that adds entries to the images of a kustomization; ok is
 // false where they are written in a way that cannot be edited.
-func (f *file) add(now, want Reference) (splice, bool) {
-	pairs := [][2]string{{nameKey, now.Name}}
-	if want.Name != now.Name {
-		pairs = append(pairs, [2]string{newNameKey, want.Name})
-	}
-	if want.Tag != "" {
-		pairs = append(pairs, [2]string{newTagKey, want.Tag})
-	}
-	if want.Digest != "" {
-		pairs = append(pairs, [2]string{digestKey, want.Digest})
-	}
-	var parts []string
-	for _, p := range pairs {
-		parts = append(parts, p[0]+": "+scalar(p[1], 0))
-	}
+func (f *file) add(entries [][]string) (splice, bool) {
 	if f.root.Style&yaml.FlowStyle != 0 {
 		return splice{}, false
 	}
 	_, images := pair(f.root, "images")
 	switch {
 	case images == nil:
-		return f.appendImages(parts), true
+		return f.appendImages(entries), true
 	case images.Kind == yaml.SequenceNode && images.Style&yaml.FlowStyle != 0:
-		return f.addFlow(images, parts)
+		return f.addFlow(images, entries)
 	case images.Kind == yaml.SequenceNode && len(images.Content) > 0:
-		return f.addBlock(images, parts)
+		return f.addBlock(images, entries)
 	}
 	return splice{}, false
 }
 
-// addBlock puts an entry below the last one of a block list, indented like it.
-func (f *file) addBlock(images *yaml.Node, parts []string) (splice, bool) {
+// block writes entries as items of a block list.
+func (f *file) block(entries [][]string, indent, gap int) string {
+	newline, dash := f.source.newline(), strings.Repeat(" ", indent)
+	var items []string
+	for _, parts := range entries {
+		items = append(items, dash+"-"+strings.Repeat(" ", gap)+strings.Join(parts, newline+dash+strings.Repeat(" ", gap+1)))
+	}
+	return strings.Join(items, newline)
+}
+
+// addBlock puts entries below the last one of a block list, indented like it.
+func (f *file) addBlock(images *yaml.Node, entries [][]string) (splice, bool) {
 	last := images.Content[len(images.Content)-1]
 	end := -1
 	for _, node := range last.Content {
-		if at, ok := f.source.span(node); ok {
-			end = max(end, at.end)
-		} else {
+		at, ok := f.source.span(node)
+		if !ok {
 			return splice{}, false
 		}
+		end = max(end, at.end)
 	}
-	dash := strings.Repeat(" ", images.Column-1)
 	gap := 1
 	if last.Style&yaml.FlowStyle == 0 {
 		gap = max(1, last.Column-images.Column-1)
 	}
-	newline := f.source.newline()
-	lines := dash + "-" + strings.Repeat(" ", gap) + strings.Join(parts, newline+dash+strings.Repeat(" ", gap+1))
-	return f.source.insertBelow(end, lines), end >= 0
+	if end < 0 {
+		return splice{}, false
+	}
+	return f.source.insertBelow(end, f.block(entries, images.Column-1, gap)), true
 }
 
-// addFlow puts an entry into a list in brackets.
-func (f *file) addFlow(images *yaml.Node, parts []string) (splice, bool) {
+// addFlow puts entries into a list in brackets.
+func (f *file) addFlow(images *yaml.Node, entries [][]string) (splice, bool) {
 	start := f.source.offset(images)
 	if start < 0 || f.source.content[start] != '[' {
 		return splice{}, false
 	}
-	item := "{" + strings.Join(parts, ", ") + "}"
-	if len(images.Content) > 0 {
-		item += ", "
+	var items []string
+	for _, parts := range entries {
+		items = append(items, "{"+strings.Join(parts, ", ")+"}")
 	}
-	return splice{start + 1, start + 1, item}, true
+	text := strings.Join(items, ", ")
+	if len(images.Content) > 0 {
+		text += ", "
+	}
+	return splice{start + 1, start + 1, text}, true
 }
 
 // appendImages puts a list of images at the end of a kustomization, indented as
 // its other lists are, after an empty line if it has any.
-func (f *file) appendImages(parts []string) splice {
-	indent := "  "
+func (f *file) appendImages(entries [][]string) splice {
+	indent := 2
 	for i := 1; i < len(f.root.Content); i += 2 {
 		if node := f.root.Content[i]; node.Kind == yaml.SequenceNode && node.Style&yaml.FlowStyle == 0 {
-			indent = strings.Repeat(" ", node.Column-f.root.Column)
+			indent = node.Column - f.root.Column
 			break
 		}
 	}
@@ -266,6 +277,5 @@ func (f *file) appendImages(parts []string) splice {
 	if strings.Contains(string(content), newline+newline) {
 		start = newline + start
 	}
-	indent = strings.Repeat(" ", f.root.Column-1) + indent
-	return splice{len(content), len(content), start + indent + "- " + strings.Join(parts, newline+indent+"  ") + newline}
+	return splice{len(content), len(content), start + f.block(entries, f.root.Column-1+indent, 1) + newline}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -154,11 +155,10 @@ func (j *job) addEntry(image Image, want Reference) *render.Problem {
 		if want.Tag == "" && want.Digest == "" && image.Reference != (Reference{Name: image.Reference.Name}) {
 			return &render.Problem{File: f.path, Message: fmt.Sprintf("the image of %s has a tag or digest from a file that others read too, and cannot be left without one here", describe(image)), Hint: "give the image a tag where it comes from"}
 		}
-		s, ok := f.add(image.Reference, want)
-		if !ok {
+		f.added = append(f.added, newEntry(image.Reference, want))
+		if _, ok := f.add(f.added); !ok {
 			return &render.Problem{File: f.path, Message: fmt.Sprintf("an entry for %s cannot be added to images as they are written", image.Reference.Name), Hint: "write images as a list, an entry below the other"}
 		}
-		f.splices = append(f.splices, s)
 		return nil
 	}
 	for _, name := range kustomizations {
@@ -185,8 +185,14 @@ func (j *job) other(file string) string {
 // edited is the file's content with what was decided; changed is false where that
 // is nothing.
 func (f *file) edited() (content []byte, changed bool) {
-	if len(f.splices) == 0 {
+	splices := f.splices
+	if len(f.added) > 0 {
+		// Last, since an entry above may get a line at the same place.
+		added, _ := f.add(f.added) // found to be possible before
+		splices = append(slices.Clone(splices), added)
+	}
+	if len(splices) == 0 {
 		return nil, false
 	}
-	return spliced(f.source.content, f.splices), true
+	return spliced(f.source.content, splices), true
 }
