@@ -50,15 +50,14 @@ func newBed(t testing.TB, c *cluster.Cluster) *bed {
 	return b
 }
 
-// kubectl runs kubectl in the bed's namespace; input is its standard input.
+// kubectl runs kubectl in the bed's namespace; input is its standard input, or
+// what sed is to do where it edits.
 func (b *bed) kubectl(input string, args ...string) {
 	b.t.Helper()
 	cmd := exec.CommandContext(b.t.Context(), b.cluster.Kubectl(), append([]string{"--kubeconfig", b.kubeconfig, "-n", b.namespace}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
-	cmd.Env = append(os.Environ(), "KUBE_EDITOR="+os.Getenv("KUBE_EDITOR"))
 	if args[0] == "edit" {
-		cmd.Env = append(cmd.Env, "KUBE_EDITOR=sed -i "+input)
-		cmd.Stdin = nil
+		cmd.Env, cmd.Stdin = append(os.Environ(), "KUBE_EDITOR=sed -i "+input), nil
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
