@@ -13,6 +13,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipwayhq/slipway/app/clusters"
@@ -94,11 +95,11 @@ const (
 // LoadConfig reads the operator's file (none where the path is empty) and the
 // environment. The error joins everything that is wrong.
 func LoadConfig(file string, environ func(string) string) (Config, error) {
-	c, err := readConfig(file)
+	c, problems, err := readConfig(file)
 	if err != nil {
 		return c, err
 	}
-	problems := c.environment(environ)
+	problems = append(problems, c.environment(environ)...)
 	problems = append(problems, c.registered()...)
 	problems = append(problems, c.secrets()...)
 	if c.GitHub.AppID <= 0 {
@@ -110,11 +111,10 @@ func LoadConfig(file string, environ func(string) string) (Config, error) {
 // LoadSetupConfig reads the operator's file for registering the App, which has no
 // number and no secrets yet.
 func LoadSetupConfig(file string) (Config, error) {
-	c, err := readConfig(file)
+	c, problems, err := readConfig(file)
 	if err != nil {
 		return c, err
 	}
-	var problems []error
 	if c.Server.PublicURL == "" {
 		problems = append(problems, errors.New("server.publicURL is not set: give the address at which GitHub and you reach this service, e.g. https://slipway.example.com"))
 	}
@@ -125,19 +125,28 @@ func LoadSetupConfig(file string) (Config, error) {
 }
 
 // readConfig reads the file and fills in the defaults.
-func readConfig(file string) (Config, error) {
-	var c Config
+func readConfig(file string) (c Config, problems []error, err error) {
 	if file != "" {
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return c, fmt.Errorf("read configuration: %w", err)
+			return c, nil, fmt.Errorf("read configuration: %w", err)
 		}
-		if err := yaml.UnmarshalStrict(content, &c); err != nil {
-			return c, fmt.Errorf("%s: %w", file, err)
+		if problems, err = c.parse(content); err != nil {
+			return c, nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	c.defaults()
-	return c, nil
+	return c, problems, nil
+}
+
+// parse reads the file's content. Keys that are unknown or there twice are problems
+// like any other; a value of a wrong type ends the reading.
+func (c *Config) parse(content []byte) (problems []error, err error) {
+	asJSON, err := yaml.YAMLToJSONStrict(content)
+	if err != nil {
+		return nil, err
+	}
+	return json.UnmarshalStrict(asJSON, c)
 }
 
 // check joins the problems with what is wrong in any configuration.
@@ -239,10 +248,10 @@ func (c *Config) secrets() (problems []error) {
 }
 
 func (c *Config) validate() (problems []error) {
-	for field, value := range map[string]string{"github.url": c.GitHub.URL, "github.apiURL": c.GitHub.APIURL} {
-		u, err := url.Parse(value)
+	for _, address := range []struct{ field, value string }{{"github.url", c.GitHub.URL}, {"github.apiURL", c.GitHub.APIURL}} {
+		u, err := url.Parse(address.value)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			problems = append(problems, fmt.Errorf("%s: %q is no http(s) address", field, value))
+			problems = append(problems, fmt.Errorf("%s: %q is no address; write one that begins with https://", address.field, address.value))
 		}
 	}
 	names := make([]string, 0, len(c.Clusters))
@@ -255,8 +264,13 @@ func (c *Config) validate() (problems []error) {
 			problems = append(problems, fmt.Errorf("clusters.%s: %s", name, problem))
 		}
 	}
-	if c.Limits.Jobs < 0 || c.Limits.DryRuns < 0 || c.Limits.Deadline.Duration < 0 {
-		problems = append(problems, errors.New("limits: none may be negative"))
+	for _, limit := range []struct {
+		field string
+		value int64
+	}{{"jobs", int64(c.Limits.Jobs)}, {"deadline", int64(c.Limits.Deadline.Duration)}, {"dryRuns", int64(c.Limits.DryRuns)}} {
+		if limit.value < 0 {
+			problems = append(problems, fmt.Errorf("limits.%s is negative; write more than nothing, or leave it out", limit.field))
+		}
 	}
 	return problems
 }

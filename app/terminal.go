@@ -68,6 +68,8 @@ type RenderOptions struct {
 	Target     string // as it prints; empty for all, or where Path is set
 	Path       string // any directory of the tree
 	Mask       bool   // print marks in place of sensitive values
+	// Warn is told what rendering has to say that stops nothing, each once. May be nil.
+	Warn func(warning string)
 }
 
 // Render writes the objects as YAML.
@@ -89,8 +91,17 @@ func Render(ctx context.Context, o RenderOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	written := false
+	written, warned := false, map[string]bool{}
 	for _, r := range rendered {
+		for _, warning := range r.Warnings {
+			if o.Warn != nil && !warned[warning] {
+				warned[warning] = true
+				o.Warn(warning)
+			}
+		}
+		if r.Problem != nil && o.Path != "" {
+			return r.Problem // names the path itself
+		}
 		if r.Problem != nil {
 			return fmt.Errorf("%s: %w", r.Target, r.Problem)
 		}

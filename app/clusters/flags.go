@@ -1,6 +1,7 @@
 package clusters
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,11 +28,13 @@ type Flags struct {
 }
 
 // BindFlags adds the flags (--kubeconfig, --context, --as and the others that
-// kubectl has) to set. The options are read when a cluster is first used.
+// kubectl has, but for --namespace, which the manifests say) to set. The options are read when a cluster is first used.
 func BindFlags(set *pflag.FlagSet, options *preview.ClusterOptions) *Flags {
 	f := &Flags{rules: clientcmd.NewDefaultClientConfigLoadingRules(), options: options, open: make(map[string]*preview.Cluster)}
 	set.StringVar(&f.rules.ExplicitPath, clientcmd.RecommendedConfigPathFlag, "", "path of the kubeconfig file to use")
-	clientcmd.BindOverrideFlags(&f.overrides, set, clientcmd.RecommendedConfigOverrideFlags(""))
+	recommended := clientcmd.RecommendedConfigOverrideFlags("")
+	recommended.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{}
+	clientcmd.BindOverrideFlags(&f.overrides, set, recommended)
 	return f
 }
 
@@ -49,7 +52,9 @@ func (f *Flags) Cluster(_ context.Context, _ handlers.Repository, selection hand
 		return cluster, nil
 	}
 	overrides := f.overrides
-	overrides.CurrentContext = name
+	if name != overrides.ClusterInfo.Server { // of no context
+		overrides.CurrentContext = name
+	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.rules, &overrides).ClientConfig()
 	if err == nil {
 		f.open[name], err = preview.NewCluster(name, config, *f.options)
@@ -60,7 +65,8 @@ func (f *Flags) Cluster(_ context.Context, _ handlers.Repository, selection hand
 	return f.open[name], nil
 }
 
-// context returns the kubeconfig context that a registered name means here.
+// context returns the kubeconfig context that a registered name means here; the
+// server's address where that is all there is.
 func (f *Flags) context(registered string) (string, error) {
 	loaded, err := f.rules.Load()
 	if err != nil {
@@ -75,7 +81,7 @@ func (f *Flags) context(registered string) (string, error) {
 	if _, ok := loaded.Contexts[registered]; ok {
 		return registered, nil
 	}
-	return loaded.CurrentContext, nil
+	return cmp.Or(loaded.CurrentContext, f.overrides.ClusterInfo.Server), nil
 }
 
 // Contexts returns the names of the kubeconfig's contexts, sorted, for shell completion.

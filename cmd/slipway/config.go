@@ -58,13 +58,16 @@ func checkConfig(cmd *cobra.Command, file string) error {
 	for _, problem := range problems {
 		fmt.Fprintln(cmd.OutOrStdout(), problem.Error())
 	}
-	switch len(problems) {
-	case 0:
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is well formed\n", file)
-		return nil
-	case 1:
-		return errors.New("1 problem")
-	default:
-		return fmt.Errorf("%d problems", len(problems))
+	if len(problems) > 0 {
+		return errors.New(counted(len(problems)))
 	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s is well formed\n", file)
+	return nil
+}
+
+func counted(problems int) string {
+	if problems == 1 {
+		return "1 problem"
+	}
+	return fmt.Sprintf("%d problems", problems)
 }

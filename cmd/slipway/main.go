@@ -25,6 +25,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	defer quiet()()
 	err := newRoot().ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -32,7 +33,7 @@ func run() int {
 	case errors.Is(err, errDenied):
 		return 2
 	default:
-		fmt.Fprintln(os.Stderr, "slipway:", err)
+		fmt.Fprintln(stderr, "slipway:", err)
 		return 1
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,10 +29,12 @@ An environment's cluster is the kubeconfig's context of that name, where there i
 one; otherwise the current context. Flags choose another.
 
 Exit codes: 0 nothing stands against the change; 2 a policy denies it, the API
-server refuses it, or it does not merge; 1 the command failed.`,
+server refuses it, or it does not merge; 1 the command failed, or could not plan
+all: a target does not render, a cluster does not answer, the configuration is
+broken. Standard error says which.`,
 		Example: `  slipway plan --base main --head HEAD
   slipway plan --base v1.2.0 --head v1.3.0 --target production/web-app
-  slipway plan --base main --head HEAD --format json | jq '.parts[].plan.changes'`,
+  slipway plan --base main --head HEAD --format json | jq '.affected[].changes'`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
@@ -72,8 +75,11 @@ func plan(cmd *cobra.Command, options app.PlanOptions, format string) error {
 	if _, err := fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix(out, "\n")); err != nil {
 		return err
 	}
-	if r.Conclusion() != report.Success {
+	switch {
+	case r.Denied():
 		return errDenied
+	case r.Conclusion() != report.Success:
+		return errors.New("not everything could be planned: " + report.Verdict(r))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func newPolicy() *cobra.Command {
 that policies may use, and runs every rule test_* of their *_test.rego files. It
 exits with 1 when a test fails or a policy does not compile.`,
 		Example: `  slipway policy test policies`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArg("one directory of policies"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := readDirectory(args[0])
 			if err != nil {
@@ -49,7 +49,7 @@ func testPolicies(cmd *cobra.Command, files map[string][]byte) error {
 		fmt.Fprintln(out, problems[i].Error())
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("the policies do not compile: %d problems", len(problems))
+		return fmt.Errorf("the policies do not compile: %s", counted(len(problems)))
 	}
 	for _, result := range results {
 		fmt.Fprintf(out, "%-4s %s (%s)\n", result.Outcome, result.Name, result.Duration.Round(time.Microsecond))
@@ -62,6 +62,9 @@ func testPolicies(cmd *cobra.Command, files map[string][]byte) error {
 	}
 	counts := results.Counts()
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", counts[policy.Passed], counts[policy.Failed]+counts[policy.Broke], counts[policy.Skipped])
+	if len(results) == 0 {
+		return fmt.Errorf("there are no tests: write rules called test_* in files called *_test.rego")
+	}
 	if !results.OK() {
 		return errors.New("the policies' tests failed")
 	}
@@ -71,6 +74,9 @@ func testPolicies(cmd *cobra.Command, files map[string][]byte) error {
 // readDirectory returns the regular files below dir, by path.
 func readDirectory(dir string) (map[string][]byte, error) {
 	files := make(map[string][]byte)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("there is no directory %s", dir)
+	}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || !policy.IsFile(filepath.ToSlash(path)) {
 			return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/slipwayhq/slipway/app"
@@ -23,6 +26,10 @@ Values of Secrets are printed as they would be applied, as kustomize build does;
   slipway render --ref HEAD --path apps/web-app/base | kubectl apply --dry-run=server -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if options.Target != "" && options.Path != "" {
+				return errors.New("--target and --path exclude each other; give one of them")
+			}
+			options.Warn = func(warning string) { fmt.Fprintln(stderr, "warning:", warning) }
 			return app.Render(cmd.Context(), options, cmd.OutOrStdout())
 		},
 	}
@@ -32,6 +39,5 @@ Values of Secrets are printed as they would be applied, as kustomize build does;
 	flags.StringVar(&options.Target, "target", "", "a target, e.g. production/web-app")
 	flags.StringVar(&options.Path, "path", "", "a directory of the tree")
 	flags.BoolVar(&options.Mask, "mask", false, "print marks in place of sensitive values")
-	cmd.MarkFlagsMutuallyExclusive("target", "path")
 	return cmd
 }

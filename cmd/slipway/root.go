@@ -31,10 +31,17 @@ slipway plan says the same about any two commits of a local repository.`,
 
   # what does an overlay produce?
   slipway render --path apps/web-app/overlays/production`,
+		Version:       describedVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		// Without Args and with something to run, cobra takes an unknown command for a
+		// mistake, and names the nearest.
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
 	root.AddCommand(newPlan(), newRender(), newPolicy(), newConfig(), newServe(), newVersion())
 	return root
 }
@@ -45,10 +52,15 @@ func newVersion() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "slipway %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), describedVersion())
 			return err
 		},
 	}
+}
+
+// describedVersion is the version with what it was built by and for.
+func describedVersion() string {
+	return fmt.Sprintf("slipway %s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // buildVersion is the release's version, or the commit that the binary was built from.
@@ -68,6 +80,16 @@ func buildVersion() string {
 	return info.Main.Version
 }
 
+// oneArg wants exactly one argument, and says what it is.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes %s; %d were given", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // terminal reports whether a stream is one, and colour is welcome on it.
 func terminal(file *os.File) bool {
 	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -76,8 +98,8 @@ func terminal(file *os.File) bool {
 // progress returns where to say what long work is doing: standard error when that
 // is a terminal, nowhere otherwise.
 func progress() func(string) {
-	if !terminal(os.Stderr) {
+	if !terminal(stderr) {
 		return func(string) {}
 	}
-	return func(stage string) { fmt.Fprintf(os.Stderr, "\r\x1b[K%s", stage) }
+	return func(stage string) { fmt.Fprintf(stderr, "\r\x1b[K%s", stage) }
 }

@@ -67,9 +67,9 @@ func newLog(format, level string) (*slog.Logger, error) {
 	options.Level = parsed
 	switch format {
 	case "json":
-		return slog.New(web.LogHandler(slog.NewJSONHandler(os.Stderr, &options))), nil
+		return slog.New(web.LogHandler(slog.NewJSONHandler(stderr, &options))), nil
 	case "text":
-		return slog.New(web.LogHandler(slog.NewTextHandler(os.Stderr, &options))), nil
+		return slog.New(web.LogHandler(slog.NewTextHandler(stderr, &options))), nil
 	}
 	return nil, errors.New("--log-format takes json or text")
 }

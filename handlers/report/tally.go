@@ -155,6 +155,14 @@ func (r Report) Conclusion() Conclusion {
 	return worst
 }
 
+// Denied reports whether the answer is no: the change does not merge, a policy
+// denies it or an API server refuses it. A report can fail without being denied,
+// where something could not be found out.
+func (r Report) Denied() bool {
+	t := count(r.Parts...)
+	return len(r.Conflicts) > 0 || t.findings[policy.Deny] > 0 || t.actions[preview.Refused] > 0
+}
+
 // severity orders conclusions, worst first.
 var severity = []Conclusion{Failure, TimedOut, ActionRequired, Neutral, Success}
 
