@@ -147,7 +147,7 @@ const stopTimeout = 20 * time.Second
 // Close lets running jobs finish until ctx ends, then cancels them.
 func (s *Service) Close(ctx context.Context) error {
 	if forgotten := s.queue.Stop(ctx); forgotten > 0 {
-		s.log.Warn("jobs were waiting and are forgotten; their pull requests are planned at the next event", "jobs", forgotten)
+		s.log.Warn("jobs were not finished and are forgotten; their pull requests are planned at the next event", "jobs", forgotten)
 	}
 	if err := s.mirrors.Close(); err != nil {
 		return fmt.Errorf("close mirrors: %w", err)

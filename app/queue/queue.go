@@ -73,6 +73,7 @@ type Memory struct {
 	ready    []*slot // waiting to be worked, oldest first
 	running  int
 	stopped  bool
+	cut      int // jobs that stopping did not let finish
 	stats    Stats
 	failures []Failure // newest last
 
@@ -215,6 +216,7 @@ func (q *Memory) finish(s *slot, ctx context.Context, job handlers.Job, err erro
 		q.stats.Done++
 		delete(q.slots, s.key)
 	case q.stopped:
+		q.cut++
 		delete(q.slots, s.key)
 	case s.tries >= q.options.Tries && notBefore(err).IsZero():
 		q.stats.GivenUp++
@@ -329,7 +331,8 @@ func (q *Memory) Idle(ctx context.Context) error {
 }
 
 // Stop takes no more jobs, lets those that are worked finish until ctx ends, then
-// cancels them. Jobs that wait are forgotten; their number is returned.
+// cancels them. Jobs that wait, and those that did not finish, are forgotten; their
+// number is returned.
 func (q *Memory) Stop(ctx context.Context) (forgotten int) {
 	q.mu.Lock()
 	q.stopped = true
@@ -354,5 +357,7 @@ func (q *Memory) Stop(ctx context.Context) (forgotten int) {
 	})
 	defer stop()
 	q.workers.Wait()
-	return forgotten
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return forgotten + q.cut
 }
