@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,4 +175,51 @@ func TestTopLevel(t *testing.T) {
 	if _, err := os.Stat("app.yml"); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestGuarantees makes sure that every test which docs/guarantees.md names exists,
+// and that no promise is without one.
+func TestGuarantees(t *testing.T) {
+	page, err := os.ReadFile("docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := 0
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.ContainsAny(cells[1], "0123456789") {
+			continue
+		}
+		promises++
+		named := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1)
+		if len(named) == 0 {
+			t.Errorf("promise %s names no test", strings.TrimSpace(cells[1]))
+		}
+		for _, name := range named {
+			if !exists(t, name[1]) {
+				t.Errorf("promise %s names %s, which does not exist", strings.TrimSpace(cells[1]), name[1])
+			}
+		}
+	}
+	if promises != 25 {
+		t.Errorf("the page has %d promises, want 25", promises)
+	}
+}
+
+// exists reports whether a test is there: "./package TestName", or a scenario's path.
+func exists(t *testing.T, name string) bool {
+	t.Helper()
+	dir, function, isTest := strings.Cut(name, " ")
+	if !isTest {
+		_, err := os.Stat(name)
+		return err == nil
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		content, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(content), "\nfunc "+function+"(")
+	})
 }
