@@ -1,0 +1,175 @@
+package handlers
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/handlers/config"
+	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
+)
+
+var shop = Repository{Owner: "acme", Name: "shop", DefaultBranch: "main"}
+
+func TestEventsAskForJobs(t *testing.T) {
+	comment := CommentEvent{Action: "created", Repository: shop, Number: 7, OnPull: true, Comment: 5, Author: "alice", Person: true, Body: "/plan"}
+	with := func(change func(*CommentEvent)) CommentEvent { c := comment; change(&c); return c }
+	for _, test := range []struct {
+		name  string
+		event Event
+		want  []string // kind and key
+	}{
+		{"opened", PullRequestEvent{Action: "opened", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
+		{"pushed to", PullRequestEvent{Action: "synchronize", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
+		{"title edited", PullRequestEvent{Action: "edited", Repository: shop, Number: 7}, nil},
+		{"base edited", PullRequestEvent{Action: "edited", Repository: shop, Number: 7, BaseChanged: true}, []string{"plan_pull pr/acme/shop#7"}},
+		{"closed", PullRequestEvent{Action: "closed", Repository: shop, Number: 7}, nil},
+		{"of the future", PullRequestEvent{Action: "enqueued_again", Repository: shop, Number: 7}, nil},
+		{"merge group", MergeGroupEvent{Action: "checks_requested", Repository: shop, BaseRef: "refs/heads/main", Head: "abc"}, []string{"plan_group group/acme/shop@abc"}},
+		{"merge group gone", MergeGroupEvent{Action: "destroyed", Repository: shop, Head: "abc"}, nil},
+		{"re-run", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "feature"}, []string{"rerun rerun/acme/shop@abc"}},
+		{"re-run of a merge group", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/release/1.0/pr-7-def"}, []string{"plan_group group/acme/shop@abc"}},
+		{"a branch that looks like a queue's", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/main"}, []string{"rerun rerun/acme/shop@abc"}},
+		{"push to main", PushEvent{Repository: shop, Branch: "main", Head: "abc"}, []string{"deploy_branch branch/acme/shop/main"}},
+		{"push elsewhere", PushEvent{Repository: shop, Branch: "feature", Head: "abc"}, nil},
+		{"main deleted", PushEvent{Repository: shop, Branch: "main", Deleted: true}, nil},
+		{"command", comment, []string{"run_commands comment/5"}},
+		{"command edited in", with(func(c *CommentEvent) { c.Action = "edited" }), nil},
+		{"command of a bot", with(func(c *CommentEvent) { c.Person = false }), nil},
+		{"command on an issue", with(func(c *CommentEvent) { c.OnPull = false }), nil},
+		{"no command", with(func(c *CommentEvent) { c.Body = "looks good" }), nil},
+		{"quoted command", with(func(c *CommentEvent) { c.Body = "> /apply" }), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, job := range test.event.Jobs() {
+				got = append(got, job.Kind()+" "+job.Key())
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestARerunOfAMergeGroupKnowsItsBase(t *testing.T) {
+	jobs := RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/release/1.0/pr-7-def"}.Jobs()
+	if job := jobs[0].(PlanGroup); job.BaseRef != "release/1.0" || !job.Again {
+		t.Errorf("the job is %+v", job)
+	}
+}
+
+func TestOnlyANewerCommitInterruptsARollout(t *testing.T) {
+	first := DeployBranch{Repository: shop, Head: "1"}
+	for head, follows := range map[render.Commit]bool{"": true, "1": true, "2": false} {
+		if got := (DeployBranch{Repository: shop, Head: head}).Follows(first); got != follows {
+			t.Errorf("a job of head %q follows: %v, want %v", head, got, follows)
+		}
+	}
+}
+
+func TestAnUndoneSweepIsDueStill(t *testing.T) {
+	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	older := Sweep{Since: start, Until: start.Add(time.Minute)}
+	newer := Sweep{Since: start.Add(time.Minute), Until: start.Add(2 * time.Minute)}
+	if got := newer.Absorb(older).(Sweep); got.Since != older.Since || got.Until != newer.Until {
+		t.Errorf("the sweeps became %+v", got)
+	}
+}
+
+func TestDueIsWhatTheScheduleSays(t *testing.T) {
+	at := func(clock string) time.Time {
+		moment, err := time.Parse("15:04:05", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moment
+	}
+	for _, test := range []struct {
+		schedule, since, until, account string
+		want                            bool
+	}{
+		{"*/15 * * * *", "12:10:00", "12:15:00", "deployer", true},
+		{"*/15 * * * *", "12:15:00", "12:20:00", "deployer", false}, // it was due in the sweep before
+		{"*/15 * * * *", "12:14:59", "12:15:00", "deployer", true},
+		{"*/15 * * * *", "12:10:00", "12:15:00", "", false}, // nobody to look as
+		{"0 3 * * *", "02:00:00", "04:00:00", "deployer", true},
+	} {
+		settings := config.DefaultEnvironment("production")
+		settings.Drift.Schedule, settings.ServiceAccount = test.schedule, test.account
+		if got := due(settings, Sweep{Since: at(test.since), Until: at(test.until)}); got != test.want {
+			t.Errorf("%s is due between %s and %s: %v, want %v", test.schedule, test.since, test.until, got, test.want)
+		}
+	}
+}
+
+func TestOneHeadHasOneGate(t *testing.T) {
+	gate := func(c report.Conclusion) report.Check { return report.Check{Name: report.GateName, Conclusion: c} }
+	environment := report.Check{Name: "slipway / production", Conclusion: report.Success}
+	alone := combine([]int{7}, [][]report.Check{{gate(report.Success), environment}})
+	if alone[1].Name != environment.Name {
+		t.Errorf("the check of one pull request is called %s", alone[1].Name)
+	}
+	both := combine([]int{7, 8}, [][]report.Check{{gate(report.Success), environment}, {gate(report.Failure), environment}})
+	var names []string
+	for _, check := range both {
+		names = append(names, check.Name)
+	}
+	if diff := cmp.Diff([]string{"slipway", "slipway / production (#7)", "slipway / production (#8)"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if both[0].Conclusion != report.Failure {
+		t.Errorf("the gate of both is %s, want the worst", both[0].Conclusion)
+	}
+}
+
+func TestWhatIsBoundIsReadBack(t *testing.T) {
+	want := map[string]string{"production/web--app": "1a2b", "staging/--><script>": "3c4d"}
+	body := bind("<!-- slipway:deployment -->\n### Deployed\n", want)
+	lines := strings.Split(body, "\n")
+	if lines[0] != "<!-- slipway:deployment -->" || lines[2] != "### Deployed" || strings.Count(lines[1], "-->") != 1 {
+		t.Errorf("the body became\n%s", body)
+	}
+	if diff := cmp.Diff(want, bound(body)); diff != "" {
+		t.Error(diff)
+	}
+	for _, other := range []string{"", "one line", "<!-- marker -->\n### Deployed", "<!-- marker -->\n" + boundBegins + "no JSON" + boundEnds} {
+		if got := bound(other); len(got) != 0 {
+			t.Errorf("%q binds %v", other, got)
+		}
+	}
+}
+
+func TestWhatIsUnfitIsNotPromoted(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	healthy := inventory.Deployment{Commit: "1111111", State: inventory.Healthy, Ended: now.Add(-time.Hour)}
+	failed := inventory.Deployment{Commit: "2222222", State: inventory.Failed}
+	soaking := deploy.DefaultPromotion()
+	soaking.Soak = deploy.Duration(2 * time.Hour)
+	for _, test := range []struct {
+		name     string
+		record   inventory.Record
+		settings deploy.PromotionSettings
+		want     string
+	}{
+		{"healthy", inventory.Record{Deployed: &healthy, Current: &healthy}, deploy.DefaultPromotion(), ""},
+		{"nothing yet", inventory.Record{}, deploy.DefaultPromotion(), "nothing is deployed"},
+		{"a newer one failed", inventory.Record{Deployed: &healthy, Current: &failed}, deploy.DefaultPromotion(), "2222222 is failed"},
+		{"not for long enough", inventory.Record{Deployed: &healthy, Current: &healthy}, soaking, "2h0m0s is to pass first"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			problem := unfit(render.Target{Environment: "staging", Application: "web"}, test.record, test.settings, now)
+			switch {
+			case test.want == "" && problem != nil:
+				t.Errorf("refused: %v", problem)
+			case test.want != "" && (problem == nil || !strings.Contains(problem.Message, test.want)):
+				t.Errorf("the problem is %v, want one that says %q", problem, test.want)
+			}
+		})
+	}
+}
