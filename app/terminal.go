@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/slipwayhq/slipway/app/clusters"
+	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/policy"
@@ -33,7 +34,7 @@ type PlanOptions struct {
 
 // BindClusterFlags adds kubectl's flags that choose a cluster.
 func (o *PlanOptions) BindClusterFlags(flags *pflag.FlagSet) {
-	o.clusters = clusters.BindFlags(flags, &o.cluster)
+	o.clusters = clusters.BindFlags(flags, &o.cluster, &deploy.Options{Identity: identity()})
 }
 
 // Contexts returns the names that --context may have.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -172,15 +173,25 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 		}
 	}
 	for _, target := range byName {
-		s.requests = append(s.requests, deploy.Request{
-			Repository: r.repo.String(), Target: target, Commit: r.commit, Rendered: r.rendered[target],
-			Sync: settings.Sync, Ignore: settings.Drift.Ignore, Namespace: settings.Namespace,
-		})
+		s.requests = append(s.requests, r.request(settings, target))
 	}
-	slices.SortFunc(s.requests, func(a, b deploy.Request) int {
-		return r.rank(a.Target) - r.rank(b.Target)
-	})
+	r.arrange(s)
 	return s, nil
+}
+
+// request asks for one target of the rollout.
+func (r *rollout) request(settings config.Environment, target render.Target) deploy.Request {
+	return deploy.Request{
+		Repository: r.repo.String(), Target: target, Commit: r.commit, Rendered: r.rendered[target],
+		Sync: settings.Sync, Ignore: settings.Drift.Ignore, Namespace: settings.Namespace,
+	}
+}
+
+// arrange puts requests in order: what others depend on first, then by name.
+func (r *rollout) arrange(s *stop) {
+	slices.SortFunc(s.requests, func(a, b deploy.Request) int {
+		return cmp.Or(r.rank(a.Target)-r.rank(b.Target), strings.Compare(a.Target.String(), b.Target.String()))
+	})
 }
 
 // introduce tells each request of its siblings: the other targets of the same
