@@ -86,6 +86,7 @@ func TestRendered(t *testing.T) {
 // TestProblemsSayWhereAndWhat is what people read when their files do not render.
 func TestProblemsSayWhereAndWhat(t *testing.T) {
 	manifest := "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -105,6 +106,9 @@ func TestProblemsSayWhereAndWhat(t *testing.T) {
 		{"patch without a target", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]\n", "app/a.yaml": manifest, "app/p.yaml": strings.Replace(manifest, "name: a", "name: other", 1)}},
 		{"component as a resource", map[string]string{"app/kustomization.yaml": "resources: [../c]\n", "c/kustomization.yaml": "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nresources: [a.yaml]\n", "c/a.yaml": manifest}},
 		{"cycle", map[string]string{"app/kustomization.yaml": "resources: [../b]\n", "b/kustomization.yaml": "resources: [../app]\n"}},
+		{"Git LFS, as a resource", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": pointer}},
+		{"Git LFS, in a generator", map[string]string{"app/kustomization.yaml": "configMapGenerator:\n- {name: a, files: [a.bin]}\n", "app/a.bin": pointer}},
+		{"plain, Git LFS", map[string]string{"app/a.yaml": pointer}},
 		{"chart", map[string]string{"app/Chart.yaml": "name: a\n"}},
 		{"chart inside", map[string]string{"app/a.yaml": manifest, "app/chart/Chart.yaml": "name: a\n"}},
 		{"no manifests", map[string]string{"app/README.md": "x"}},

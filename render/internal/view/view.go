@@ -5,6 +5,7 @@
 package view
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -190,6 +191,10 @@ func (v *View) link(entry Entry) (string, error) {
 	return string(content), err
 }
 
+// pointer is how Git LFS begins what it commits in place of a file. What a person's
+// checkout has there is another content, so that rendering the pointer would mislead.
+const pointer = "version https://git-lfs.github.com/spec/"
+
 // Read returns the content of the file that name resolves to. The error wraps
 // [fs.ErrNotExist] where it is no file, or is a *Problem, or is the tree's; the
 // last two are kept for [View.Problem] and [View.Failure].
@@ -205,6 +210,9 @@ func (v *View) Read(name string) ([]byte, error) {
 	content, err := v.fetch(entry.Path)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.HasPrefix(content, []byte(pointer)) {
+		return nil, v.Report(&Problem{File: entry.Path, Message: "is a Git LFS pointer, and the file that it stands for is not in the repository", Hint: "commit the file itself"})
 	}
 	if bomb(content) {
 		return nil, v.Report(&Problem{File: entry.Path, Message: "the YAML nests too deep, or its aliases expand to more than is allowed", Hint: "use fewer aliases of aliases and fewer levels"})
