@@ -42,7 +42,7 @@ slipway plan says the same about any two commits of a local repository.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newPlan(), newApply(), newStatus(), newHistory(), newRender(), newPolicy(), newConfig(), newServe(), newVersion())
+	root.AddCommand(newPlan(), newApply(), newStatus(), newHistory(), newPromote(), newDrift(), newRender(), newPolicy(), newConfig(), newServe(), newVersion())
 	return root
 }
 
