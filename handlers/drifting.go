@@ -44,7 +44,11 @@ func (r *rollout) drift(ctx context.Context, settings config.Environment) (d rep
 	d = report.DriftReport{Repository: r.repo.String(), Environment: settings.Name}
 	s, err := r.stop(ctx, settings)
 	if err != nil {
-		return d, 0, err
+		if ctx.Err() != nil {
+			return d, 0, err
+		}
+		s = r.unread(settings, err)
+		s.problem.Hint = "it is looked at again at the next check"
 	}
 	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(settings))
 	requests, parts, err := r.driftRequests(ctx, s)
@@ -69,6 +73,10 @@ func (r *rollout) driftRequests(ctx context.Context, s *stop) ([]drift.Request, 
 	var requests []drift.Request
 	var parts []report.DriftPart
 	for _, q := range s.requests {
+		if s.problem != nil { // there are no records: no drift is not known to be none
+			parts = append(parts, report.DriftPart{Target: q.Target, Problem: s.problem, FailingSince: r.Planner.Now().UTC()})
+			continue
+		}
 		rendered, commit := q.Rendered, r.commit
 		if s.settings.Apply == config.BySlipway {
 			record := s.records[q.Target]
