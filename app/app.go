@@ -142,7 +142,7 @@ func (s *Service) Webhook() http.Handler { return s.webhook }
 func (s *Service) Idle(ctx context.Context) error { return s.queue.Idle(ctx) }
 
 // stopTimeout is how long running jobs may take to finish when the service stops.
-const stopTimeout = 20 * time.Second
+const stopTimeout = 10 * time.Second
 
 // Close lets running jobs finish until ctx ends, then cancels them.
 func (s *Service) Close(ctx context.Context) error {

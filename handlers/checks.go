@@ -30,6 +30,15 @@ func timedOut(after time.Duration) report.Check {
 	}
 }
 
+// overtaken is the gate of a head that was pushed over before it was planned.
+func overtaken(by render.Commit) report.Check {
+	return report.Check{
+		Name: report.GateName, Conclusion: report.Failure,
+		Title:   "Superseded by " + by.Short(),
+		Summary: "A newer commit came before this one was planned. It is planned in its place.",
+	}
+}
+
 // combine makes one set of checks of those of several pull requests with the same
 // head: a commit has only one gate, which takes the worst of them, and each pull
 // request's other checks carry its number.

@@ -140,25 +140,24 @@ func obeyed(c command.Command, message string) report.CommandResult {
 	return report.CommandResult{Command: c.Text, State: report.CommandDone, Message: message}
 }
 
+// needed says who may use a verb, where that is more than to read.
+var needed = map[command.Verb]string{
+	command.Plan:    "write",
+	command.Promote: "write, or what allow.promote says",
+	command.Apply:   "write, or what allow.apply says",
+	command.Confirm: "write, or what allow.confirm says",
+	command.Status:  "read",
+}
+
 // helpOf explains the verbs, or one of them.
 func helpOf(about command.Verb) []report.VerbHelp {
-	examples := map[command.Verb]report.VerbHelp{
-		command.Help:    {Example: "/help"},
-		command.Plan:    {Example: "/plan", Needs: "write"},
-		command.Promote: {Example: "/promote staging→production", Needs: "write, or what allow.promote says"},
-		command.Apply:   {Example: "/apply production/web-app", Needs: "write, or what allow.apply says"},
-		command.Confirm: {Example: "/confirm production/web-app 1a2b3c4d5e6f", Needs: "write, or what allow.confirm says"},
-		command.Status:  {Example: "/status production", Needs: "read"},
-	}
 	var help []report.VerbHelp
-	for _, name := range command.Verbs() {
-		verb := command.Verb(name)
+	for _, verb := range command.Verbs() {
 		if about != "" && about != verb {
 			continue
 		}
-		entry := examples[verb]
-		entry.Usage, entry.Does = command.Usage(verb)
-		help = append(help, entry)
+		usage, does := command.Usage(verb)
+		help = append(help, report.VerbHelp{Usage: usage, Does: does, Example: command.Example(verb), Needs: needed[verb]})
 	}
 	return help
 }

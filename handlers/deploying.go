@@ -157,8 +157,11 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 	s.cluster, s.problem = r.Deployers.Deployer(ctx, r.repo, selectionOf(settings))
 	if s.cluster != nil {
 		records, err := s.cluster.Records(ctx, r.repo.String())
-		if err != nil {
-			return nil, fmt.Errorf("read what is deployed to %s: %w", settings.Name, err)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil { // one cluster's trouble is its own targets'
+			s.problem, s.cluster = recordProblem(settings, err), nil
 		}
 		for _, record := range records {
 			if record.Environment != settings.Name {
@@ -194,18 +197,32 @@ func (r *rollout) arrange(s *stop) {
 	})
 }
 
+// recordProblem says why what is deployed to an environment is not known. The clock
+// asks again.
+func recordProblem(settings config.Environment, err error) *render.Problem {
+	var problem *render.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	return &render.Problem{
+		Message: fmt.Sprintf("what is deployed to %s could not be read: %v", settings.Name, err),
+		Hint:    "it is tried again by itself; the operator sees why in the log",
+	}
+}
+
 // introduce tells each request of its siblings: the other targets of the same
 // cluster, so that an object which moves between two of them is handed over.
 func introduce(stops []*stop) {
 	byCluster := map[string][]deploy.Sibling{}
 	for _, s := range stops {
 		for _, q := range s.requests {
-			byCluster[s.settings.Cluster] = append(byCluster[s.settings.Cluster], deploy.Sibling{Target: q.Target, Rendered: q.Rendered, Namespace: q.Namespace})
+			name := cmp.Or(s.settings.Cluster, DefaultCluster)
+			byCluster[name] = append(byCluster[name], deploy.Sibling{Target: q.Target, Rendered: q.Rendered, Namespace: q.Namespace})
 		}
 	}
 	for _, s := range stops {
 		for i, q := range s.requests {
-			s.requests[i].Siblings = slices.DeleteFunc(slices.Clone(byCluster[s.settings.Cluster]), func(sibling deploy.Sibling) bool { return sibling.Target == q.Target })
+			s.requests[i].Siblings = slices.DeleteFunc(slices.Clone(byCluster[cmp.Or(s.settings.Cluster, DefaultCluster)]), func(sibling deploy.Sibling) bool { return sibling.Target == q.Target })
 		}
 	}
 }

@@ -31,7 +31,8 @@ func (e PullRequestEvent) Jobs() []Job {
 	default:
 		return nil
 	}
-	return []Job{PlanPull{Repository: e.Repository, Number: e.Number}}
+	// What the gate concluded for another base must not let this one be merged.
+	return []Job{PlanPull{Repository: e.Repository, Number: e.Number, Again: e.BaseChanged}}
 }
 
 // A RerunEvent says that a person pressed a re-run button, of one check run or of

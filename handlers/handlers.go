@@ -17,6 +17,10 @@ import (
 // branch, the repository or the installation. The job is then done.
 var ErrGone = errors.New("gone")
 
+// DefaultCluster is what an environment means that names no cluster: the one that
+// Slipway runs in.
+const DefaultCluster = "in-cluster"
+
 // ErrSuperseded is the cause of a context that ended because a newer job of the
 // same key has come.
 var ErrSuperseded = deploy.ErrSuperseded
@@ -82,8 +86,9 @@ type Comments interface {
 // Checks keeps check runs.
 type Checks interface {
 	// Start shows the gate (report.GateName) as in progress on a commit, unless it
-	// has concluded there already.
-	Start(ctx context.Context, repo Repository, commit render.Commit) error
+	// has concluded there already and what it concluded may still hold (again is
+	// not set).
+	Start(ctx context.Context, repo Repository, commit render.Commit, again bool) error
 	// Conclude makes the commit's check runs of this App those given, without a
 	// write for those that say the same already; runs of ours that are no longer
 	// given are concluded as neutral, saying that they are superseded.

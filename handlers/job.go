@@ -33,7 +33,8 @@ type Follower interface {
 type PlanPull struct {
 	Repository Repository `json:"repository"`
 	Number     int        `json:"number"`
-	// Again is set when a person asked for the checks to be run again.
+	// Again is set when what the checks concluded on the head holds no more: a
+	// person asked for them to be run again, or the base is another.
 	Again bool `json:"again,omitempty"`
 }
 

@@ -230,7 +230,7 @@ func (r *rollout) propose(ctx context.Context, c command.Command, w way, offers 
 	}
 	for _, problem := range problems {
 		if len(said) > 0 {
-			said = append(said, "Not promoted: "+problem.Message+".")
+			said = append(said, strings.TrimSuffix("Not promoted: "+problem.Message+"; "+problem.Hint, "; ")+".")
 		}
 	}
 	if len(said) == 0 && len(problems) > 0 {

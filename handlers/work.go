@@ -102,7 +102,15 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 	if pull.State != "open" {
 		return nil
 	}
-	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit); err != nil {
+	if err = w.planHead(ctx, job, pull); err != nil && errors.Is(context.Cause(ctx), ErrSuperseded) {
+		return w.abandon(context.WithoutCancel(ctx), job, pull)
+	}
+	return err
+}
+
+// planHead plans the pull request's head and says so in checks and comment.
+func (w *Worker) planHead(ctx context.Context, job PlanPull, pull Pull) error {
+	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit, job.Again); err != nil {
 		return err
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, pull) })
@@ -127,6 +135,19 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 	return err
 }
 
+// abandon concludes the gate of a head that is the head no more, so that nothing is
+// in progress there for ever. It fails, since nobody judged that commit; the job that
+// superseded this one has the new head.
+func (w *Worker) abandon(ctx context.Context, job PlanPull, planned Pull) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	now, err := w.Pulls.Pull(ctx, job.Repository, job.Number)
+	if err != nil || now.Head.Commit == planned.Head.Commit {
+		return err
+	}
+	return w.Checks.Conclude(ctx, job.Repository, planned.Head.Commit, []report.Check{overtaken(now.Head.Commit)}, false)
+}
+
 // pullReport reads both sides from Git and plans them.
 func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (report.Report, error) {
 	baseRef := "refs/heads/" + pull.Base.Branch
@@ -146,7 +167,7 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 
 // planGroup plans a merge group: its head is the merge result, made by GitHub.
 func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
-	if err := w.Checks.Start(ctx, job.Repository, job.Head); err != nil {
+	if err := w.Checks.Start(ctx, job.Repository, job.Head, job.Again); err != nil {
 		return err
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.groupReport(ctx, job) })

@@ -23,7 +23,7 @@ import (
 
 // InCluster is the name of the cluster that Slipway runs in, for environments
 // that name none.
-const InCluster = "in-cluster"
+const InCluster = handlers.DefaultCluster
 
 // A Registration is one cluster as the operator registers it.
 type Registration struct {

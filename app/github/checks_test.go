@@ -58,10 +58,10 @@ func TestConclude(t *testing.T) {
 	gate, staging := check("slipway", report.Success, 0), check("slipway / staging", report.Success, 0)
 	production := check("slipway / production", report.Failure, 3)
 
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
 	w.runsAre(`slipway in_progress  "" 0`)
 	w.expect(listRuns, createRun)
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
 	w.expect(listRuns)
 
 	w.conclude(false, gate, staging, production)
@@ -72,8 +72,16 @@ func TestConclude(t *testing.T) {
 
 	w.conclude(false, gate, staging, production)
 	w.expect(listRuns)
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
 	w.expect(listRuns) // it has concluded: no write
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, true))
+	w.expect(listRuns, createRun) // what it concluded holds no more
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, true))
+	w.expect(listRuns)
+	w.conclude(true, gate)
+	w.expect(listRuns, updateRun, createRun, updateRun) // the others are no longer part of it
+	w.conclude(false, gate, staging, production)
+	w.expect(listRuns, updateRun, updateRun)
 
 	gate.Conclusion = report.ActionRequired
 	w.conclude(false, gate, staging, production)
@@ -225,7 +233,7 @@ func TestConcludeLinks(t *testing.T) {
 // A commit that is nowhere is refused by GitHub, and said to be so.
 func TestConcludeOnNoCommit(t *testing.T) {
 	w := newWorld(t, standin.Options{})
-	err := w.slipway.Checks().Start(t.Context(), w.where, render.Commit(strings.Repeat("0", 40)))
+	err := w.slipway.Checks().Start(t.Context(), w.where, render.Commit(strings.Repeat("0", 40)), false)
 	if !errors.Is(err, github.ErrRejected) {
 		t.Errorf("got %v, want ErrRejected", err)
 	}

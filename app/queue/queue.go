@@ -223,6 +223,9 @@ func (q *Memory) finish(s *slot, ctx context.Context, job handlers.Job, err erro
 		giveUp = true
 	default:
 		q.stats.Retried++
+		if !notBefore(err).IsZero() {
+			s.tries-- // nobody's failure
+		}
 		q.pause(s, job, err)
 	}
 	tries, failed := s.tries, err != nil && ctx.Err() == nil
