@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -96,9 +97,8 @@ var scpLike = regexp.MustCompile(`^(?:[^@/\s]+@)?[^:/\s]+:([^:]+)$`)
 // which may have credentials, is looked at.
 func repositoryOf(remote string) (owner, name string, ok bool) {
 	path := ""
-	if parsed, err := url.Parse(remote); err == nil && parsed.Host != "" {
-		switch parsed.Scheme {
-		case "https", "http", "ssh", "git":
+	if parsed, err := url.Parse(remote); strings.Contains(remote, "://") {
+		if err == nil && parsed.Host != "" && slices.Contains([]string{"https", "http", "ssh", "git"}, parsed.Scheme) {
 			path = parsed.Path
 		}
 	} else if m := scpLike.FindStringSubmatch(remote); m != nil {

@@ -21,13 +21,21 @@ func newRoot() *cobra.Command {
 		Long: `Slipway renders the environments that a change affects, compares them with the
 live clusters by a dry run on the API server, and asks your policies about them.
 
-As a GitHub App (slipway serve) it says so on every pull request. From a terminal,
-slipway plan says the same about any two commits of a local repository.`,
+As a GitHub App (slipway serve) it says so on every pull request, and applies what is
+merged. From a terminal, slipway plan says the same about any two commits of a local
+repository, and slipway apply brings the clusters to what one of them says.`,
 		Example: `  # what would merging my branch do?
   slipway plan --base main --head HEAD
 
   # the same without a cluster: what changes between the two
   slipway plan --base main --head HEAD --offline
+
+  # bring staging to what HEAD says, after a look at the plan
+  slipway apply staging
+
+  # what runs where, and what has drifted?
+  slipway status
+  slipway drift
 
   # what does an overlay produce?
   slipway render --path apps/web-app/overlays/production`,
