@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -232,7 +231,7 @@ func (a *announcer) comment(pull carried, environments []report.EnvironmentDeplo
 			d.Environments = append(d.Environments, environment)
 		}
 	}
-	return bind(report.Deployment(d), a.bindings(pull))
+	return bind(report.Deployment(d), a.bindings(pull, d.Environments))
 }
 
 // includes reports whether a commit that is deployed has the pull request: it is
@@ -241,12 +240,23 @@ func (a *announcer) includes(pull carried, deployed render.Commit) bool {
 	return deployed == pull.merged || deployed == a.commit
 }
 
-// bindings are the digests that a later /apply on this comment agrees to.
-func (a *announcer) bindings(pull carried) map[string]string {
+// boundConfirm stands before a target's name where what is bound is its plan's digest.
+const boundConfirm = "confirm "
+
+// bindings are the digests that a later word on this comment agrees to: of what is
+// rendered, and of a plan that waits to be confirmed.
+func (a *announcer) bindings(pull carried, shown []report.EnvironmentDeployment) map[string]string {
 	bound := map[string]string{}
-	for _, target := range slices.Collect(maps.Keys(pull.targets)) {
+	for target := range pull.targets {
 		if rendered := a.rendered[target]; rendered != nil && rendered.Problem == nil {
 			bound[target.String()] = rendered.Digest
+		}
+	}
+	for _, environment := range shown {
+		for _, told := range environment.Targets {
+			if strings.HasPrefix(told.Command, "/confirm") {
+				bound[boundConfirm+told.Target.String()] = told.Receipt.Plan.Digest
+			}
 		}
 	}
 	return bound

@@ -29,22 +29,13 @@ func (r *rollout) apply(ctx context.Context, job RunCommands, c command.Command)
 	if err != nil || problem != nil {
 		return refuse(c, problem), err
 	}
+	waiting, problem, err := r.waiting(ctx, job, meant, shown)
+	if err != nil || problem != nil {
+		return refuse(c, problem), err
+	}
 	var said []string
-	for _, n := range meant {
-		rendered := r.rendered[n.target]
-		if rendered == nil || rendered.Problem != nil || n.cluster == nil || shown[n.target.String()] == "" {
-			continue // nothing of it was shown to wait
-		}
-		if shown[n.target.String()] != rendered.Digest {
-			return refuse(c, &render.Problem{
-				Message: fmt.Sprintf("what would be applied to %s is no longer what this page showed when you commented", n.target),
-				Hint:    "look at the newest deployment comment and comment there",
-			}), nil
-		}
-		if problem, err := r.allowed(ctx, job, n.target.Environment, needs(n.settings, config.VerbApply)); err != nil || problem != nil {
-			return refuse(c, problem), err
-		}
-		if err := r.say(ctx, job, n, inventory.Apply, rendered.Digest); err != nil {
+	for _, n := range waiting {
+		if err := r.say(ctx, job, n, inventory.Apply, r.rendered[n.target].Digest); err != nil {
 			return report.CommandResult{}, err
 		}
 		said = append(said, "`"+n.target.String()+"`")
@@ -53,6 +44,29 @@ func (r *rollout) apply(ctx context.Context, job RunCommands, c command.Command)
 		return refuse(c, &render.Problem{Message: "nothing that this pull request brought waits to be applied", Hint: "/status says what runs where"}), nil
 	}
 	return obeyed(c, strings.Join(said, ", ")+" may be applied; the deployment comment says how it goes."), nil
+}
+
+// waiting returns those of the meant targets that were shown to wait. All of them may
+// be applied by the comment's author, or else none is.
+func (r *rollout) waiting(ctx context.Context, job RunCommands, meant []named, shown map[string]string) ([]named, *render.Problem, error) {
+	var waiting []named
+	for _, n := range meant {
+		rendered := r.rendered[n.target]
+		if rendered == nil || rendered.Problem != nil || n.cluster == nil || shown[n.target.String()] == "" {
+			continue // nothing of it was shown to wait
+		}
+		if shown[n.target.String()] != rendered.Digest {
+			return nil, &render.Problem{
+				Message: fmt.Sprintf("what would be applied to %s is no longer what this page showed when you commented", n.target),
+				Hint:    "look at the newest deployment comment and comment there",
+			}, nil
+		}
+		if problem, err := r.allowed(ctx, job, n.target.Environment, needs(n.settings, config.VerbApply)); err != nil || problem != nil {
+			return nil, problem, err
+		}
+		waiting = append(waiting, n)
+	}
+	return waiting, nil, nil
 }
 
 // shown reads what the deployment comment of this pull request showed, and makes
@@ -102,6 +116,13 @@ func (r *rollout) confirm(ctx context.Context, job RunCommands, c command.Comman
 	n := meant[0]
 	if problem, err := r.allowed(ctx, job, n.target.Environment, needs(n.settings, config.VerbConfirm)); err != nil || problem != nil {
 		return refuse(c, problem), err
+	}
+	body, _, err := r.Published.Published(ctx, job.Repository, job.Number, deploymentMarker)
+	if err != nil {
+		return report.CommandResult{}, err
+	}
+	if waits := bound(body)[boundConfirm+n.target.String()]; !strings.HasPrefix(waits, string(c.Digest)) && waits != "" {
+		return refuse(c, report.StaleDigest(n.target, string(c.Digest), waits)), nil
 	}
 	if err := r.say(ctx, job, n, inventory.Confirm, string(c.Digest)); err != nil {
 		return report.CommandResult{}, err
