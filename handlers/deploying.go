@@ -227,13 +227,13 @@ func introduce(stops []*stop) {
 	}
 }
 
-// before renders what a target's deployed commit has, so that the plan can tell what
+// before renders what a target has at a commit that ran in it, so that a plan can tell what
 // a new commit changes from what had drifted; nil where that is not to be had.
-func (r *rollout) before(ctx context.Context, target render.Target, record inventory.Record) (*render.Rendered, error) {
-	if record.Deployed == nil {
+func (r *rollout) before(ctx context.Context, target render.Target, commit render.Commit) (*render.Rendered, error) {
+	if commit == "" {
 		return nil, nil
 	}
-	tree, err := r.git.Tree(ctx, record.Deployed.Commit)
+	tree, err := r.git.Tree(ctx, commit)
 	if err != nil {
 		return nil, ctx.Err() // rewritten history, say: only what the plan can tell suffers
 	}
@@ -336,7 +336,7 @@ func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, t
 	}
 	request.Progress = told.progress
 	var err error
-	if request.Base, err = r.before(ctx, request.Target, s.records[request.Target]); err != nil {
+	if request.Base, err = r.before(ctx, request.Target, deployedCommit(s.records[request.Target])); err != nil {
 		return refused, err
 	}
 	receipt, err := s.cluster.Apply(ctx, request)

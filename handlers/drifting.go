@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/deploy/drift"
+	"github.com/slipwayhq/slipway/deploy/inventory"
 	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/preview"
@@ -27,6 +28,9 @@ func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
 		return nil
 	}
 	d, compared, err := r.drift(ctx, settings)
+	if errors.Is(err, errUnderWay) {
+		return nil // what is live is between two commits; it is looked at when it has arrived
+	}
 	if err != nil {
 		return err
 	}
@@ -36,6 +40,19 @@ func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
 	w.Log.WarnContext(ctx, "the repository has issues switched off: drift is not told", "repository", job.Repository.String(),
 		"environment", string(job.Environment), "targets", len(d.Parts))
 	return nil
+}
+
+// errUnderWay says that a deployment is under way, so that nothing can be said of
+// drift.
+var errUnderWay = errors.New("a deployment is under way")
+
+// running returns the deployment that a target's live objects are of: the newest, also
+// where it did not become healthy; nil before the first.
+func running(record inventory.Record) *inventory.Deployment {
+	if record.Deployed == nil || record.Current == nil {
+		return record.Deployed
+	}
+	return record.Current
 }
 
 // drift asks the environment's cluster about every target that is deployed there. It
@@ -49,6 +66,11 @@ func (r *rollout) drift(ctx context.Context, settings config.Environment) (d rep
 		}
 		s = r.unread(settings, err)
 		s.problem.Hint = "it is looked at again at the next check"
+	}
+	for _, record := range s.records {
+		if record.Current != nil && record.Current.State == inventory.Applying {
+			return d, 0, errUnderWay
+		}
 	}
 	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(settings))
 	requests, parts, err := r.driftRequests(ctx, s)
@@ -79,15 +101,15 @@ func (r *rollout) driftRequests(ctx context.Context, s *stop) ([]drift.Request, 
 		}
 		rendered, commit := q.Rendered, r.commit
 		if s.settings.Apply == config.BySlipway {
-			record := s.records[q.Target]
-			if record.Deployed == nil {
+			runs := running(s.records[q.Target])
+			if runs == nil {
 				continue // nothing is deployed yet
 			}
 			var err error
-			if rendered, err = r.before(ctx, q.Target, record); err != nil {
+			if rendered, err = r.before(ctx, q.Target, runs.Commit); err != nil {
 				return nil, nil, err
 			}
-			commit = record.Deployed.Commit
+			commit = runs.Commit
 		}
 		if rendered == nil || rendered.Problem != nil {
 			parts = append(parts, report.DriftPart{Target: q.Target, Commit: commit, Problem: &render.Problem{

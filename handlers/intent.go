@@ -93,7 +93,7 @@ func (i *Intent) foresee(ctx context.Context, s *stop, q *deploy.Request, confir
 		return nil
 	}
 	var err error
-	if q.Base, err = r.before(ctx, q.Target, s.records[q.Target]); err != nil {
+	if q.Base, err = r.before(ctx, q.Target, deployedCommit(s.records[q.Target])); err != nil {
 		return err
 	}
 	words := i.wordsFor(*q, confirmed)

@@ -159,7 +159,7 @@ func (r *rollout) pair(ctx context.Context, w way, source *stop, application ren
 	if problem := unfit(*from, record, w.settings, r.Planner.Now()); problem != nil {
 		return promotion.Pair{}, none, problem, nil
 	}
-	rendered, err := r.before(ctx, *from, record)
+	rendered, err := r.before(ctx, *from, deployedCommit(record))
 	if err != nil {
 		return promotion.Pair{}, none, nil, err
 	}

@@ -173,3 +173,24 @@ func TestWhatIsUnfitIsNotPromoted(t *testing.T) {
 		})
 	}
 }
+
+func TestDriftIsHeldAgainstWhatRuns(t *testing.T) {
+	healthy, failed := inventory.Deployment{Commit: "1", State: inventory.Healthy}, inventory.Deployment{Commit: "2", State: inventory.Failed}
+	for name, test := range map[string]struct {
+		record inventory.Record
+		want   render.Commit
+	}{
+		"nothing yet":     {inventory.Record{}, ""},
+		"only a failure":  {inventory.Record{Current: &failed}, ""},
+		"healthy":         {inventory.Record{Deployed: &healthy, Current: &healthy}, "1"},
+		"a newer failure": {inventory.Record{Deployed: &healthy, Current: &failed}, "2"},
+	} {
+		got := render.Commit("")
+		if runs := running(test.record); runs != nil {
+			got = runs.Commit
+		}
+		if got != test.want {
+			t.Errorf("%s: held against %q, want %q", name, got, test.want)
+		}
+	}
+}
