@@ -67,6 +67,9 @@ func (r *rollout) announcer(ctx context.Context, stops []*stop) (*announcer, err
 			if err != nil {
 				return nil, err
 			}
+			if len(commits) == 0 { // it is applied again: whom it was told is told
+				commits = []render.Commit{r.commit}
+			}
 			for _, commit := range commits {
 				if since[commit] == nil {
 					order = append(order, commit)
