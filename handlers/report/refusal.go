@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -113,7 +115,7 @@ func nearest(name string, known []string) string {
 		if len(k) > longest {
 			continue
 		}
-		if n := distance(strings.ToLower(name), strings.ToLower(k)); n < near && n <= max(len(k), 3)/3 {
+		if n := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); n < near && n <= max(len(k), 3)/3 {
 			best, near = k, n
 		}
 	}
@@ -125,25 +127,4 @@ func nearest(name string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the bytes to insert, drop or replace to make a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, replaced)
-		}
-	}
-	return row[len(b)]
 }
