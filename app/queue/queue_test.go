@@ -153,9 +153,10 @@ func TestFailuresAreTriedAgainThenGivenUp(t *testing.T) {
 		if len(at) != 4 || len(givenUp) != 1 || !errors.Is(givenUp[0], cause) {
 			t.Fatalf("tried at %v, given up with %v", at, givenUp)
 		}
-		for i := 1; i < len(at)-1; i++ {
-			if at[i+1]-at[i] <= at[i]-at[i-1]/2 && i > 1 {
-				t.Errorf("pauses do not grow: %v", at)
+		for i := range len(at) - 1 { // each pause is twice the last, give or take half of it
+			pause, nominal := at[i+1]-at[i], 2*time.Second<<i
+			if pause < nominal/2 || pause > nominal*3/2 {
+				t.Errorf("pause %d is %s, want about %s", i, pause, nominal)
 			}
 		}
 		if failures := q.Failures(); len(failures) != 4 || !failures[0].GivenUp || failures[1].GivenUp {
