@@ -95,38 +95,11 @@ func (t *Terminal) Drift(ctx context.Context, c Checkout, written ...string) ([]
 			continue
 		}
 		r.Planner.say("checking " + string(s.settings.Name))
-		d, err := r.driftOf(ctx, &kept)
+		d, _, err := r.driftOf(ctx, &kept)
 		if err != nil {
 			return nil, err
 		}
 		reports = append(reports, d)
 	}
 	return reports, ctx.Err()
-}
-
-// driftOf checks the targets of a stop. One whose cluster is not to be had could not
-// be checked.
-func (r *rollout) driftOf(ctx context.Context, s *stop) (report.DriftReport, error) {
-	d := report.DriftReport{Repository: r.repo.String(), Environment: s.settings.Name, Targets: len(s.requests)}
-	now := r.Planner.Now().UTC()
-	if s.problem != nil {
-		for _, q := range s.requests {
-			d.Parts = append(d.Parts, report.DriftPart{Target: q.Target, Commit: q.Commit, Problem: s.problem, FailingSince: now})
-		}
-		return d, nil
-	}
-	requests, parts, err := r.driftRequests(ctx, s)
-	if err != nil {
-		return d, err
-	}
-	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(s.settings))
-	checked, _ := driftParts(ctx, cluster, problem, requests, now)
-	d.Targets = len(requests) + len(parts)
-	for _, part := range slices.Concat(parts, checked) {
-		if len(part.Objects) > 0 || part.Problem != nil {
-			d.Parts = append(d.Parts, part)
-		}
-	}
-	slices.SortFunc(d.Parts, func(a, b report.DriftPart) int { return strings.Compare(a.Target.String(), b.Target.String()) })
-	return d, nil
 }

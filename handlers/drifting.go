@@ -72,14 +72,21 @@ func (r *rollout) drift(ctx context.Context, settings config.Environment) (d rep
 			return d, 0, errUnderWay
 		}
 	}
-	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(settings))
+	return r.driftOf(ctx, s)
+}
+
+// driftOf checks the targets of a stop, and counts the objects that were compared. One
+// whose cluster is not to be had could not be checked, which is not to have no drift.
+func (r *rollout) driftOf(ctx context.Context, s *stop) (d report.DriftReport, compared int, err error) {
+	d = report.DriftReport{Repository: r.repo.String(), Environment: s.settings.Name}
 	requests, parts, err := r.driftRequests(ctx, s)
 	if err != nil {
 		return d, 0, err
 	}
-	d.Targets, d.Parts = len(requests)+len(parts), parts
+	cluster, problem := r.Planner.Clusters.Cluster(ctx, r.repo, selectionOf(s.settings))
 	checked, compared := driftParts(ctx, cluster, problem, requests, r.Planner.Now().UTC())
-	for _, part := range checked {
+	d.Targets = len(requests) + len(parts)
+	for _, part := range slices.Concat(parts, checked) {
 		if len(part.Objects) > 0 || part.Problem != nil {
 			d.Parts = append(d.Parts, part)
 		}
