@@ -10,17 +10,12 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/deploy"
-	"github.com/slipwayhq/slipway/deploy/inventory"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/render"
 )
 
-const (
-	// commitsTold bounds how far back merged pull requests are told what carries them.
-	commitsTold = 50
-	// announceEvery is how often a comment is edited while objects become healthy.
-	announceEvery = 10 * time.Second
-)
+// announceEvery is how often a comment is edited while objects become healthy.
+const announceEvery = 10 * time.Second
 
 // An audience is told how a rollout goes. It is safe for concurrent use.
 type audience interface {
@@ -36,77 +31,12 @@ type audience interface {
 // carries, and GitHub's Deployments.
 type announcer struct {
 	*rollout
-	pulls []carried
+	pulls   []carried
+	carrier int                         // the pull request that brought the commit, where others are told of it
+	untold  map[render.Environment]bool // environments that were deployed already, which GitHub does not know
 
 	mu           sync.Mutex
 	environments []report.EnvironmentDeployment
-}
-
-// A carried pull request is one that came to the branch since a target was
-// deployed last.
-type carried struct {
-	number int
-	merged render.Commit
-	// targets are those that the pull request is new to.
-	targets map[render.Target]bool
-}
-
-// announcer finds out whom there is to tell.
-func (r *rollout) announcer(ctx context.Context, stops []*stop) (*announcer, error) {
-	a := &announcer{rollout: r}
-	since := map[render.Commit][]render.Target{} // by commit, newest first
-	var order []render.Commit
-	for _, s := range stops {
-		environment := report.EnvironmentDeployment{Name: s.settings.Name}
-		for _, q := range s.requests {
-			environment.Targets = append(environment.Targets, r.known(s, q))
-			if s.deployed(q) {
-				continue
-			}
-			commits, err := r.git.Since(ctx, deployedCommit(s.records[q.Target]), r.commit, commitsTold)
-			if err != nil {
-				return nil, err
-			}
-			if len(commits) == 0 { // it is applied again: whom it was told is told
-				commits = []render.Commit{r.commit}
-			}
-			for _, commit := range commits {
-				if since[commit] == nil {
-					order = append(order, commit)
-				}
-				since[commit] = append(since[commit], q.Target)
-			}
-		}
-		a.environments = append(a.environments, environment)
-	}
-	for _, commit := range order {
-		numbers, err := r.History.MergedBy(ctx, r.repo, commit)
-		if err != nil {
-			return nil, err
-		}
-		for _, number := range numbers {
-			a.carry(number, commit, since[commit])
-		}
-	}
-	return a, nil
-}
-
-func (a *announcer) carry(number int, commit render.Commit, targets []render.Target) {
-	i := slices.IndexFunc(a.pulls, func(c carried) bool { return c.number == number })
-	if i < 0 {
-		a.pulls = append(a.pulls, carried{number: number, merged: commit, targets: map[render.Target]bool{}})
-		i = len(a.pulls) - 1
-	}
-	for _, target := range targets {
-		a.pulls[i].targets[target] = true
-	}
-}
-
-func deployedCommit(record inventory.Record) render.Commit {
-	if record.Deployed == nil {
-		return ""
-	}
-	return record.Deployed.Commit
 }
 
 // known is what is to be said of a target before the rollout comes to it.
@@ -204,7 +134,7 @@ func (a *announcer) say(ctx context.Context) error {
 	a.mu.Unlock()
 	var errs []error
 	for _, environment := range environments {
-		if state, description := deploymentState(environment); state != "" {
+		if state, description := deploymentState(environment, a.untold[environment.Name]); state != "" {
 			errs = append(errs, a.Deployments.Mark(ctx, a.repo, a.commit, environment.Name, state, description))
 		}
 	}
@@ -219,11 +149,7 @@ func (a *announcer) say(ctx context.Context) error {
 func (a *announcer) comment(pull carried, environments []report.EnvironmentDeployment) string {
 	d := report.DeploymentReport{Repository: a.repo.String(), Pull: pull.number, Merged: pull.merged, Commit: a.commit}
 	if pull.merged != a.commit {
-		for _, other := range a.pulls {
-			if other.merged == a.commit {
-				d.Carrier = other.number
-			}
-		}
+		d.Carrier = a.carrier
 	}
 	for _, environment := range environments {
 		environment.Targets = slices.DeleteFunc(slices.Clone(environment.Targets), func(t report.TargetDeployment) bool {
@@ -265,8 +191,9 @@ func (a *announcer) bindings(pull carried, shown []report.EnvironmentDeployment)
 	return bound
 }
 
-// deploymentState sums up an environment in GitHub's words; empty before it began.
-func deploymentState(environment report.EnvironmentDeployment) (DeploymentState, string) {
+// deploymentState sums up an environment in GitHub's words; empty before it began, and
+// where nothing was to be done, unless GitHub was told something else last.
+func deploymentState(environment report.EnvironmentDeployment, untold bool) (DeploymentState, string) {
 	counts := map[deploy.State]int{}
 	reason := ""
 	for _, target := range environment.Targets {
@@ -286,10 +213,16 @@ func deploymentState(environment report.EnvironmentDeployment) (DeploymentState,
 		return DeploymentQueued, reason
 	case counts[deploy.Superseded] > 0:
 		return DeploymentInactive, "a newer commit came"
-	case counts[deploy.Applied] > 0 && finished == begun:
+	case (counts[deploy.Applied] > 0 || untold) && finished == begun:
 		return DeploymentSuccess, fmt.Sprintf("%d of %d targets healthy", finished, begun)
 	case counts[deploy.Applying] > 0:
 		return DeploymentInProgress, fmt.Sprintf("%d of %d targets healthy", finished, begun)
 	}
 	return "", ""
+}
+
+// firstLine is what of a text fits a GitHub Deployment's description.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

@@ -109,8 +109,8 @@ type Repo interface {
 	// Resolve returns the commit that a ref is at; ErrGone when there is no such ref.
 	Resolve(ctx context.Context, ref string) (render.Commit, error)
 	// Since returns the commits that brought a branch from one commit to another,
-	// newest first, along first parents; to alone where from is empty or no
-	// ancestor. At most most.
+	// newest first, along first parents; all down to the first where from is empty,
+	// to alone where it is no ancestor. At most most.
 	Since(ctx context.Context, from, to render.Commit, most int) ([]render.Commit, error)
 	// Parent returns a commit's first parent.
 	Parent(ctx context.Context, commit render.Commit) (render.Commit, error)

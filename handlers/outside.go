@@ -72,6 +72,9 @@ type Deployments interface {
 	// written where it says that already. The description is cut to GitHub's 140
 	// characters.
 	Mark(ctx context.Context, repo Repository, commit render.Commit, environment render.Environment, state DeploymentState, description string) error
+	// Newest returns the state of the App's newest deployment to an environment,
+	// whatever its commit; empty where there is none.
+	Newest(ctx context.Context, repo Repository, environment render.Environment) (DeploymentState, error)
 }
 
 // History finds what brought commits to a branch.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -57,6 +58,22 @@ func (d *Deployments) Mark(ctx context.Context, repo handlers.Repository, commit
 	return err
 }
 
+// Newest implements [handlers.Deployments].
+func (d *Deployments) Newest(ctx context.Context, repo handlers.Repository, environment render.Environment) (handlers.DeploymentState, error) {
+	id, err := d.newest(ctx, rollout{repo: repo, environment: environment})
+	if err != nil || id == 0 {
+		return "", err
+	}
+	status, err := d.status(ctx, repo, id)
+	if err != nil {
+		return "", err
+	}
+	if status == nil { // the process died between the two calls
+		return handlers.DeploymentQueued, nil
+	}
+	return handlers.DeploymentState(status.GetState()), nil
+}
+
 func (d *Deployments) mark(ctx context.Context, r rollout, state handlers.DeploymentState, description string) error {
 	id, err := d.find(ctx, r)
 	if err != nil {
@@ -82,12 +99,20 @@ func (d *Deployments) find(ctx context.Context, r rollout) (int64, error) {
 	if id, ok := d.known.recall(r.String()); ok {
 		return id, nil
 	}
+	return d.newest(ctx, r)
+}
+
+// newest looks for our newest deployment of a rollout, of any commit where it has none.
+func (d *Deployments) newest(ctx context.Context, r rollout) (int64, error) {
 	var id int64
 	for page := 1; page != 0 && id == 0; {
 		var found []deployment
 		err := d.app.call(ctx, deploymentsList, r.repo, func(ctx context.Context, client *gogithub.Client) error {
-			path := fmt.Sprintf("repos/%s/%s/deployments?sha=%s&environment=%s&per_page=100&page=%d",
-				r.repo.Owner, r.repo.Name, r.commit, url.QueryEscape(string(r.environment)), page)
+			query := url.Values{"environment": {string(r.environment)}, "per_page": {"100"}, "page": {strconv.Itoa(page)}}
+			if r.commit != "" {
+				query.Set("sha", string(r.commit))
+			}
+			path := fmt.Sprintf("repos/%s/%s/deployments?%s", r.repo.Owner, r.repo.Name, query.Encode())
 			response, err := read(ctx, client, path, &found)
 			if err == nil {
 				page = response.NextPage

@@ -210,3 +210,24 @@ func TestMergedBy(t *testing.T) {
 		t.Errorf("no such commit: %v, want ErrRejected", err)
 	}
 }
+
+// The newest of all commits is what GitHub was told last; others' do not count.
+func TestNewestDeployment(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	deployments := w.slipway.Deployments()
+	newest := func(want handlers.DeploymentState) {
+		t.Helper()
+		if got, err := deployments.Newest(t.Context(), w.where, "staging"); err != nil || got != want {
+			t.Errorf("the newest deployment is %q, %v; want %q", got, err, want)
+		}
+	}
+	newest("")
+	w.must(deployments.Mark(t.Context(), w.where, w.head, "staging", handlers.DeploymentSuccess, "done"))
+	newest(handlers.DeploymentSuccess)
+	w.must(deployments.Mark(t.Context(), w.where, render.Commit(w.repo.Head("main")), "staging", handlers.DeploymentFailure, "no"))
+	w.must(deployments.Mark(t.Context(), w.where, w.head, "production", handlers.DeploymentSuccess, "done"))
+	newest(handlers.DeploymentFailure)
+	w.restart()
+	deployments = w.slipway.Deployments()
+	newest(handlers.DeploymentFailure)
+}

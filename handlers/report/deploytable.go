@@ -92,6 +92,8 @@ func (d DeploymentReport) row(e EnvironmentDeployment, t TargetDeployment) deplo
 		r.cells[0] = "waiting for a person's word"
 	case r.state == string(deploy.Superseded):
 		r.cells[0] = "superseded by a newer commit"
+	case r.state == string(deploy.Unchanged) && t.Receipt.Commit != "" && t.Receipt.Commit != d.Commit:
+		r.cells[0] += " since " + cell(t.Receipt.Commit.Short())
 	}
 	if t.Receipt == nil {
 		return r

@@ -28,13 +28,13 @@ func (r *Repository) Parent(ctx context.Context, commit render.Commit) (render.C
 
 // Since returns the commits by which a branch came from one commit to another:
 // newest first, along first parents, to and all behind it down to from, which is not
-// among them; at most most of them. from may be empty, or no ancestor of to: then to
-// alone is returned.
+// among them; at most most of them. Where from is empty they go back to the first
+// commit; where it is no ancestor of to, to alone is returned.
 func (r *Repository) Since(ctx context.Context, from, to render.Commit, most int) ([]render.Commit, error) {
-	if from == "" {
-		return []render.Commit{to}, nil
-	}
 	for _, commit := range []render.Commit{from, to} {
+		if commit == "" && from == "" {
+			continue
+		}
 		if err := checkID(commit); err != nil {
 			return nil, err
 		}
@@ -54,8 +54,11 @@ func (r *Repository) Since(ctx context.Context, from, to render.Commit, most int
 		}
 		commits = append(commits, commit)
 	}
-	if len(commits) > most {
+	switch {
+	case len(commits) > most:
 		return commits[:most], nil
+	case from == "":
+		return commits, nil
 	}
 	return []render.Commit{to}, nil
 }

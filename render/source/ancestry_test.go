@@ -37,7 +37,8 @@ func TestSince(t *testing.T) {
 	}{
 		{"two behind", commits[1], commits[3], 10, []render.Commit{commits[3], commits[2]}},
 		{"the same", commits[3], commits[3], 10, nil},
-		{"no beginning", "", commits[3], 10, commits[3:]},
+		{"no beginning", "", commits[3], 10, []render.Commit{commits[3], commits[2], commits[1], commits[0]}},
+		{"no beginning, and too many", "", commits[3], 2, []render.Commit{commits[3], commits[2]}},
 		{"too many", commits[0], commits[3], 2, []render.Commit{commits[3], commits[2]}},
 		{"unrelated", render.Commit(other), commits[3], 10, commits[3:]},
 	} {
