@@ -189,7 +189,7 @@ func isMissingNamespace(err error, name string) bool {
 // changed since it was read.
 func (r *run) judgeUpdate(ctx context.Context, it *item) error {
 	manager := r.cluster.options.FieldManager
-	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore, it.scaled)
+	d := it.fit(manager)
 	a, err := r.ask(ctx, it, d.payload)
 	if errors.Is(err, errMoved) {
 		return errMoved

@@ -34,6 +34,36 @@ update Deployment web
 `)
 }
 
+// TestAggregatedRulesAreLeftAlone has the API server make a role's rules of other
+// roles', whatever Git says of them.
+func TestAggregatedRulesAreLeftAlone(t *testing.T) {
+	role := func(rules string) string {
+		return `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NAME}
+aggregationRule: {clusterRoleSelectors: [{matchLabels: {of: NAME}}]}
+` + rules
+	}
+	const made = "rules: [{apiGroups: [apps], resources: [deployments], verbs: [get]}]\n"
+	for _, first := range []string{"slipway", "kubectl", "helm"} {
+		t.Run(first, func(t *testing.T) {
+			b := newBed(t)
+			named := func(document string) string { return strings.ReplaceAll(document, "NAME", b.namespace) }
+			none := named("\nnone ClusterRole NAME\n")
+			empty, unset := named(role("rules: []\n")), named(role(""))
+			b.apply(first, empty)
+			check(t, b.plan(empty, empty), none)
+			b.apply("clusterrole-aggregation-controller", named(role(made)))
+			check(t, b.plan(empty, empty), none)
+			check(t, b.plan(unset, unset), none)
+			own := named(role("rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n"))
+			check(t, b.plan(empty, own), none+
+				"  warning rules are left to the API server, which makes them of the roles that aggregationRule selects: those in Git have no effect\n")
+		})
+	}
+}
+
 // TestReplicasAreHandedOver brings an autoscaler, and takes replicas out of Git in
 // the same change: the live ones stay.
 func TestReplicasAreHandedOver(t *testing.T) {

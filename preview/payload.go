@@ -74,18 +74,19 @@ type desire struct {
 	left []string
 }
 
-// fit returns what is applied over a live object: Slipway's own marks are carried
-// on, replicas that an autoscaler sets are left to it, and ignored fields stay as
-// they are. The payload is changed.
-func fit(payload, live map[string]any, entries []managedEntry, manager string, ignore []pointer, scaled bool) desire {
+// fit returns what is applied over the item's live object: Slipway's own marks are
+// carried on, what a controller of Kubernetes sets is left to it, and ignored
+// fields stay as they are.
+func (it *item) fit(manager string) desire {
+	payload := clone(it.wanted).(map[string]any)
 	d := desire{payload: payload}
-	carryMarks(payload, live, entries, manager)
-	if scaled {
-		handOver(payload, live, entries, manager)
+	carryMarks(payload, it.live, it.entries, manager)
+	if it.scaled {
+		handOver(payload, it.live, it.entries, manager)
 	}
-	if entry, ok := autoscaler(entries, manager); ok {
+	if entry, ok := autoscaler(it.entries, manager); ok {
 		if spec, _ := payload["spec"].(map[string]any); spec["replicas"] != nil {
-			liveSpec, _ := live["spec"].(map[string]any)
+			liveSpec, _ := it.live["spec"].(map[string]any)
 			if !equal(spec["replicas"], liveSpec["replicas"]) {
 				d.left = append(d.left, fmt.Sprintf("spec.replicas is left to %s, which scales this object: Git wants %v, live are %v",
 					entry.manager, spec["replicas"], liveSpec["replicas"]))
@@ -93,13 +94,22 @@ func fit(payload, live map[string]any, entries []managedEntry, manager string, i
 			delete(spec, "replicas")
 		}
 	}
-	applied, _ := appliedBy(entries, manager)
-	for _, p := range ignore {
-		leaveAlone(payload, live, p, func(at path) bool {
-			return applied.fields != nil && applied.owns(at) && len(ownersOf(entries, manager, at)) == 0
+	if rules, _ := payload["rules"].([]any); isAggregated(payload) && len(rules) > 0 && !equal(rules, it.live["rules"]) {
+		d.left = append(d.left, "rules are left to the API server, which makes them of the roles that aggregationRule selects: those in Git have no effect")
+	}
+	applied, _ := appliedBy(it.entries, manager)
+	for _, p := range it.ignore {
+		leaveAlone(payload, it.live, p, func(at path) bool {
+			return applied.fields != nil && applied.owns(at) && len(ownersOf(it.entries, manager, at)) == 0
 		})
 	}
 	return d
+}
+
+// isAggregated reports whether an object is a ClusterRole whose rules a controller
+// makes of other roles'.
+func isAggregated(content map[string]any) bool {
+	return content["kind"] == "ClusterRole" && content["aggregationRule"] != nil
 }
 
 // carryMarks keeps the marks that an earlier apply put on the live object.

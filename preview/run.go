@@ -145,10 +145,14 @@ func (r *run) collect() {
 }
 
 func newItem(object *render.Object, request Request) *item {
-	return &item{
+	it := &item{
 		ignore: pointersFor(request.Ignore, identify(object, request.Namespace)),
 		change: Change{ID: object.ID, APIVersion: object.APIVersion, Origin: object.Origin},
 	}
+	if isAggregated(object.Unmasked()) {
+		it.ignore = append(it.ignore, pointer{"rules"})
+	}
+	return it
 }
 
 // objectsOf returns a rendered's objects; none for nil.
@@ -320,7 +324,7 @@ func (r *run) needsAnswer(it *item) bool {
 // isSuspect reports whether applying may change the live object.
 func (r *run) isSuspect(it *item) bool {
 	manager := r.cluster.options.FieldManager
-	d := fit(clone(it.wanted).(map[string]any), it.live, it.entries, manager, it.ignore, it.scaled)
+	d := it.fit(manager)
 	return len(d.left) > 0 || !isSettled(d.payload, it.live, it.entries, manager) ||
 		r.admission.mayMutate(it.kind, d.payload, it.live, &r.namespaces)
 }

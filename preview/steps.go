@@ -129,11 +129,10 @@ func (s Step) Payload() (payload map[string]any, copied bool) {
 	if s.item.head == nil {
 		return nil, false
 	}
-	payload = clone(s.item.wanted).(map[string]any)
 	if s.item.live == nil {
-		return payload, false
+		return clone(s.item.wanted).(map[string]any), false
 	}
-	return fit(payload, s.item.live, s.item.entries, s.manager, s.item.ignore, s.item.scaled).payload, len(s.item.ignore) > 0 || s.item.scaled
+	return s.item.fit(s.manager).payload, len(s.item.ignore) > 0 || s.item.scaled
 }
 
 // Redact takes every sensitive value of the object out of a text about it.
