@@ -45,7 +45,8 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	s.github, err = github.New(github.Settings{
 		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
 		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
-		WritesPerMinute: config.Limits.WritesPerMinute,
+		Pace:  config.Limits.pace(),
+		Cache: filepath.Join(data, "answers"),
 	})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipwayhq/slipway/app/clusters"
+	"github.com/slipwayhq/slipway/app/github"
 	"github.com/slipwayhq/slipway/app/web"
 	"github.com/slipwayhq/slipway/render"
 )
@@ -79,6 +80,21 @@ type Limits struct {
 	// WritesPerMinute is what writes of one installation to GitHub stay under; 80,
 	// GitHub's own limit, where zero; unpaced where negative.
 	WritesPerMinute int `json:"writesPerMinute,omitempty"`
+	// WritesPerHour is the same for an hour; 500 where zero.
+	WritesPerHour int `json:"writesPerHour,omitempty"`
+	// PointsPerMinute bounds all calls of one installation, of which a read is one
+	// point and a write five; 900 where zero.
+	PointsPerMinute int `json:"pointsPerMinute,omitempty"`
+}
+
+// pace is what one installation may ask of GitHub. Where one figure says not to pace,
+// the others do not pace either unless they are given.
+func (l Limits) pace() github.Pace {
+	p := github.Pace{CreationsPerMinute: l.WritesPerMinute, CreationsPerHour: l.WritesPerHour, PointsPerMinute: l.PointsPerMinute}
+	if p.CreationsPerMinute < 0 {
+		p.CreationsPerHour, p.PointsPerMinute = cmp.Or(p.CreationsPerHour, -1), cmp.Or(p.PointsPerMinute, -1)
+	}
+	return p
 }
 
 // setupDirectory is where set-up writes, in the data directory.

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v4"
@@ -52,9 +53,11 @@ type Settings struct {
 	// every account that the App is installed on.
 	Accounts []string
 
-	// WritesPerMinute paces writes of one installation. GitHub allows 80 content-creating
-	// requests a minute, which is what 0 stands for; a negative number does not pace.
-	WritesPerMinute int
+	// Pace keeps each installation within GitHub's limits.
+	Pace Pace
+	// Cache is a directory for what GitHub said, to be asked only whether it has
+	// changed; it may be lost, and holds what the App may read. In memory where empty.
+	Cache string
 
 	// Transport carries all requests; [http.DefaultTransport] where nil.
 	Transport http.RoundTripper
@@ -79,10 +82,13 @@ type App struct {
 	api      *url.URL
 	upload   *url.URL
 	accounts map[string]bool // lower case; empty allows all
-	pace     int
+	pace     Pace
+	cache    string
 	base     http.RoundTripper
 	now      func() time.Time
 	calls    *prometheus.CounterVec
+	skew     atomic.Int64 // by how much GitHub's clock is ahead of ours, a time.Duration
+	itself   *budget      // of the calls as the App itself
 
 	mu            sync.Mutex
 	installations map[int64]*installation
@@ -101,8 +107,8 @@ func New(settings Settings) (*App, error) {
 	}
 	a := &App{
 		id: settings.AppID, key: key, secret: settings.WebhookSecret,
-		accounts: map[string]bool{}, pace: settings.WritesPerMinute, now: time.Now,
-		installations: map[int64]*installation{}, calls: newCalls(),
+		accounts: map[string]bool{}, pace: settings.Pace, cache: settings.Cache, now: time.Now,
+		installations: map[int64]*installation{}, calls: newCalls(), itself: newBudget(settings.Pace),
 	}
 	web, err := root("web", settings.Web, publicWeb)
 	problems = append(problems, err)
@@ -157,7 +163,7 @@ func uploadFor(api string) string {
 func (a *App) Token(ctx context.Context, installation int64) (string, error) {
 	token, err := a.installation(installation).auth.token(withOperation(ctx, appsCreateInstallationToken))
 	if err != nil {
-		return "", a.explain(ctx, appsCreateInstallationToken, fmt.Sprintf("installation %d", installation), err)
+		return "", a.explain(ctx, appsCreateInstallationToken, fmt.Sprintf("installation %d", installation), a.installation(installation).budget, err)
 	}
 	return token, nil
 }

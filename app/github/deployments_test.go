@@ -3,6 +3,7 @@ package github_test
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -123,7 +124,7 @@ func TestMarkFindsItsOwn(t *testing.T) {
 	mark("a b&c")
 	other, install, err := w.github.InstallApp(owner, standin.Manifest{Name: "Other", Permissions: readManifest(t).Permissions})
 	w.must(err)
-	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, WritesPerMinute: -1})
+	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, Pace: unpaced})
 	w.must(err)
 	theirs := w.where
 	theirs.Installation = install.ID
@@ -151,15 +152,15 @@ func TestMarkFindsItsOwn(t *testing.T) {
 
 func TestMarkSaysWhatFails(t *testing.T) {
 	w := newWorld(t, standin.Options{})
-	mark := func() error {
-		return w.slipway.Deployments().Mark(t.Context(), w.where, w.head, "staging", handlers.DeploymentSuccess, "x")
+	mark := func(environment string) error {
+		return w.slipway.Deployments().Mark(t.Context(), w.where, w.head, render.Environment(environment), handlers.DeploymentSuccess, "x")
 	}
 	for op, tc := range map[string]struct {
 		status int
 		want   error
 	}{listDeployments: {404, handlers.ErrGone}, createDeployment: {409, github.ErrRejected}, createStatus: {403, handlers.ErrForbidden}} {
 		w.github.Fail(standin.Fault{Operation: op, Status: tc.status, Message: "no"})
-		if err := mark(); !errors.Is(err, tc.want) {
+		if err := mark(path.Base(op)); !errors.Is(err, tc.want) {
 			t.Errorf("%s answered %d: %v, want %v", op, tc.status, err, tc.want)
 		}
 		w.github.Heal()

@@ -64,30 +64,54 @@ var secrets = regexp.MustCompile(`(?:gh[a-z]_|github_pat_)[A-Za-z0-9._-]+|eyJ[A-
 // replaced. It is for text that came from elsewhere: a library, Git, a proxy.
 func Redact(text string) string { return secrets.ReplaceAllString(text, "[redacted]") }
 
-// explain turns whatever a library returned into an [*Error].
-func (a *App) explain(ctx context.Context, op Operation, subject string, err error) error {
-	e := &Error{Operation: op.ID, Subject: subject, text: Redact(err.Error())}
+// explain turns whatever a library returned into an [*Error], and tells the budget of
+// a limit.
+func (a *App) explain(ctx context.Context, op Operation, subject string, budget *budget, err error) error {
+	e, vague := a.understand(ctx, op, subject, err)
+	var paused *errPaused
+	switch {
+	case e.kind != ErrRateLimited:
+	case errors.As(err, &paused): // by the budget itself, without a call
+		e.until = paused.until
+	case e.until.IsZero(): // by the library, which has heard what the budget has heard
+		e.until = budget.pausedUntil()
+	default:
+		e.until = budget.limited(e.until, vague)
+	}
+	return e
+}
+
+// understand says what an error means; vague where it is a limit of which GitHub does
+// not say when it ends.
+func (a *App) understand(ctx context.Context, op Operation, subject string, err error) (e *Error, vague bool) {
+	e = &Error{Operation: op.ID, Subject: subject, text: Redact(err.Error())}
 	var (
 		limit    *gogithub.RateLimitError
 		abuse    *gogithub.AbuseRateLimitError
 		answer   *gogithub.ErrorResponse
 		minting  *ghinstallation.HTTPError
+		paused   *errPaused
 		response *http.Response
 	)
 	switch {
 	case ctx.Err() != nil: // not our own limit on one request: that one is temporary
 		e.kind = ctx.Err()
-		return e
+		return e, false
+	case errors.As(err, &paused):
+		e.kind = ErrRateLimited
+		return e, false
 	case errors.As(err, &limit):
-		e.kind, e.until, e.Status = ErrRateLimited, limit.Rate.Reset.Time, status(limit.Response)
-		return e
+		e.kind, e.Status = ErrRateLimited, status(limit.Response)
+		if limit.Response != nil && len(limit.Response.Header) > 0 { // else there was no call
+			e.until, vague = a.retryAt(limit.Response)
+		}
+		return e, vague
 	case errors.As(err, &abuse):
 		e.kind, e.Status = ErrRateLimited, status(abuse.Response)
-		e.until = a.retryAt(abuse.Response)
-		if abuse.RetryAfter != nil {
-			e.until = a.now().Add(*abuse.RetryAfter)
+		if abuse.Response != nil && len(abuse.Response.Header) > 0 {
+			e.until, vague = a.retryAt(abuse.Response)
 		}
-		return e
+		return e, vague
 	case errors.As(err, &answer):
 		response = answer.Response
 		e.words = Redact(answerWords(answer))
@@ -100,15 +124,21 @@ func (a *App) explain(ctx context.Context, op Operation, subject string, err err
 	}
 	if response == nil {
 		e.kind = ErrTemporary
-		return e
+		return e, false
 	}
 	e.Status = response.StatusCode
 	e.kind = kindOf(response)
-	if e.kind == ErrRateLimited {
-		e.until = a.retryAt(response)
+	if e.kind == ErrForbidden && limitWords.MatchString(e.words) {
+		e.kind = ErrRateLimited
 	}
-	return e
+	if e.kind == ErrRateLimited {
+		e.until, vague = a.retryAt(response)
+	}
+	return e, vague
 }
+
+// limitWords is how GitHub words a limit where its headers do not show it.
+var limitWords = regexp.MustCompile(`(?i)secondary rate limit|API rate limit exceeded|abuse detection`)
 
 // kindOf says what an answer means for whoever asked.
 func kindOf(response *http.Response) error {
@@ -129,19 +159,37 @@ func kindOf(response *http.Response) error {
 }
 
 // retryAt follows GitHub's rules: retry-after, then the reset of an exhausted
-// limit, then a minute.
-func (a *App) retryAt(response *http.Response) time.Time {
+// limit, then, where neither is said (vague), a minute.
+func (a *App) retryAt(response *http.Response) (until time.Time, vague bool) {
 	if response != nil {
 		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds >= 0 {
-			return a.now().Add(time.Duration(seconds) * time.Second)
+			return a.now().Add(time.Duration(seconds) * time.Second), false
 		}
 		if response.Header.Get("X-RateLimit-Remaining") == "0" {
-			if reset, err := strconv.ParseInt(response.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-				return time.Unix(reset, 0)
+			if reset, ok := resetOf(response, a.now()); ok {
+				return reset, false
 			}
 		}
 	}
-	return a.now().Add(time.Minute)
+	return a.now().Add(time.Minute), true
+}
+
+// tolerance is how far two clocks may be apart, and a header be old, without it
+// meaning anything.
+const tolerance = 5 * time.Second
+
+// resetOf returns when the answer's limit ends, by our clock: GitHub says it by its
+// own, which the answer shows.
+func resetOf(response *http.Response, now time.Time) (time.Time, bool) {
+	seconds, err := strconv.ParseInt(response.Header.Get("X-RateLimit-Reset"), 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	reset := time.Unix(seconds, 0)
+	if theirs, err := http.ParseTime(response.Header.Get("Date")); err == nil && theirs.Sub(now).Abs() > tolerance {
+		reset = now.Add(reset.Sub(theirs))
+	}
+	return reset, true
 }
 
 // answerWords is what GitHub said, without the URL and documentation.

@@ -3,24 +3,27 @@ package github
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	gogithub "github.com/google/go-github/v60/github"
-	"golang.org/x/time/rate"
 
 	"github.com/slipwayhq/slipway/handlers"
 )
 
 // An installation is the App on one account: a client whose requests pass, from
-// the caller to the network, through the conditional-request cache and the
-// installation's token. Writes are paced.
+// the caller to the network, through the conditional-request cache, the budget,
+// what follows a renamed repository, and the installation's token.
 type installation struct {
 	auth   *authenticated
 	client *gogithub.Client
-	writes *rate.Limiter // nil does not pace
+	budget *budget
 }
 
 // installation returns the client of an installation, made when first asked for.
@@ -38,40 +41,61 @@ func (a *App) installation(id int64) *installation {
 		return t
 	}}
 	auth.current = auth.mint()
-	i := &installation{auth: auth, writes: limiter(a.pace)}
-	i.client = a.client(newConditional(auth, conditionalBytes))
+	i := &installation{auth: auth, budget: newBudget(a.pace)}
+	cached := a.conditional(id, budgeted{following{auth, a.api}, i.budget})
+	cached.shared = i.budget.shared
+	i.client = a.client(cached)
 	a.installations[id] = i
 	return i
 }
 
-// asApp returns a transport that signs requests as the App itself.
-func (a *App) asApp() *ghinstallation.AppsTransport {
-	t := ghinstallation.NewAppsTransportFromPrivateKey(a.base, a.id, a.key)
-	t.BaseURL = strings.TrimSuffix(a.api.String(), "/")
-	return t
+// conditional returns an installation's cache: on disk, or in memory where there is
+// no directory or it cannot be used.
+func (a *App) conditional(id int64, next http.RoundTripper) *conditional {
+	if a.cache != "" {
+		on, kept, err := openShelf(filepath.Join(a.cache, strconv.FormatInt(id, 10)))
+		if err == nil {
+			return newConditional(next, conditionalBytes, on, kept)
+		}
+	}
+	return newConditional(next, conditionalBytes/4, inMemory{}, nil)
 }
 
 // call makes calls of one operation about a repository and explains the error. A
 // write waits for its turn first, outside the time that one request may take.
 func (a *App) call(ctx context.Context, op Operation, repo handlers.Repository, do func(context.Context, *gogithub.Client) error) error {
 	i := a.installation(repo.Installation)
-	if op.Access == "write" && i.writes != nil {
-		if err := i.writes.Wait(ctx); err != nil {
-			return a.explain(ctx, op, repo.String(), err)
-		}
+	var err error
+	if op.Access == "write" {
+		err = i.budget.write(ctx, op)
 	}
-	if err := do(withOperation(ctx, op), i.client); err != nil {
-		return a.explain(ctx, op, repo.String(), err)
+	if err == nil {
+		err = do(withOperation(ctx, op), i.client)
+	}
+	if err != nil {
+		return a.explain(ctx, op, repo.String(), i.budget, err)
 	}
 	return nil
 }
 
 // callAsApp makes calls of one operation as the App itself, and explains the error.
 func (a *App) callAsApp(ctx context.Context, op Operation, do func(context.Context, *gogithub.Client) error) error {
-	if err := do(withOperation(ctx, op), a.client(a.asApp())); err != nil {
-		return a.explain(ctx, op, fmt.Sprintf("app %d", a.id), err)
+	if err := do(withOperation(ctx, op), a.client(budgeted{a.asApp(), a.itself})); err != nil {
+		return a.explain(ctx, op, fmt.Sprintf("app %d", a.id), a.itself, err)
 	}
 	return nil
+}
+
+// Stats returns the figures of each installation that was asked about anything, by
+// its id; those of calls as the App itself have the id 0.
+func (a *App) Stats() []Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := []Stats{a.itself.figures(0)}
+	for _, id := range slices.Sorted(maps.Keys(a.installations)) {
+		all = append(all, a.installations[id].budget.figures(id))
+	}
+	return all
 }
 
 // authenticated adds the installation's token. A token that GitHub no longer
@@ -90,16 +114,9 @@ func (t *authenticated) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
 	}
-	again := r.Clone(r.Context())
-	if r.Body != nil && r.Body != http.NoBody {
-		if r.GetBody == nil {
-			return response, nil
-		}
-		body, err := r.GetBody()
-		if err != nil {
-			return response, nil
-		}
-		again.Body = body
+	again, ok := repeat(r)
+	if !ok {
+		return response, nil
 	}
 	drain(response)
 	return t.replace(used).RoundTrip(again)
@@ -127,20 +144,4 @@ func (t *authenticated) token(ctx context.Context) (string, error) {
 
 func isTokenPath(path string) bool {
 	return strings.HasSuffix(path, "/access_tokens") && strings.Contains(path, "/app/installations/")
-}
-
-// writesPerMinute is GitHub's limit on content-creating requests.
-const writesPerMinute = 80
-
-// limiter allows perMinute writes in any minute: half of them at once, half of
-// them spread.
-func limiter(perMinute int) *rate.Limiter {
-	if perMinute < 0 {
-		return nil
-	}
-	if perMinute == 0 {
-		perMinute = writesPerMinute
-	}
-	half := max(1, perMinute/2)
-	return rate.NewLimiter(rate.Limit(float64(half)/60), half)
 }

@@ -124,9 +124,6 @@ func newCalls() *prometheus.CounterVec {
 	}, []string{"operation", "status"})
 }
 
-// Collectors are the adapter's metrics.
-func (a *App) Collectors() []prometheus.Collector { return []prometheus.Collector{a.calls} }
-
 // RoundTrip implements [http.RoundTripper].
 func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := c.next.RoundTrip(r)

@@ -58,7 +58,6 @@ func TestRoleFailsClosed(t *testing.T) {
 	w := newWorld(t, standin.Options{})
 	w.github.AddOrg("root-org", "alice")
 	w.repo.SetRole("alice", standin.Admin)
-	people := w.slipway.People()
 	for name, tc := range map[string]struct {
 		fault standin.Fault
 		want  error
@@ -67,14 +66,20 @@ func TestRoleFailsClosed(t *testing.T) {
 		"not found":    {standin.Fault{Operation: getRole, Status: 404, Message: "Not Found"}, handlers.ErrGone},
 		"unavailable":  {standin.ServerError(getRole, 503, 1), github.ErrTemporary},
 		"cut":          {standin.Fault{Operation: getRole, Drop: true, Count: -1}, github.ErrTemporary},
-		"rate limited": {standin.SecondaryLimit(getRole, 403, 1, 0), github.ErrForbidden},
+		"rate limited": {standin.SecondaryLimit(getRole, 403, 1, 0), github.ErrRateLimited},
 	} {
+		w.restart() // which forgets that GitHub wanted a pause
+		people := w.slipway.People()
 		w.github.Fail(tc.fault)
 		if got, err := people.Role(t.Context(), w.where, "alice"); got != handlers.RoleNone || !errors.Is(err, tc.want) {
 			t.Errorf("%s: %s, %v; want no role and %v", name, got, err, tc.want)
 		}
 		w.github.Heal()
 	}
+	w.restart()
+	people := w.slipway.People()
+	_, err := w.slipway.Slug(t.Context())
+	w.must(err)
 	w.operations()
 	for _, name := range []string{"", "..", "alice/permission?x", "alice\n", "ａlice", strings.Repeat("a", 200)} {
 		if got, err := people.Role(t.Context(), w.where, name); got != handlers.RoleNone || err == nil {

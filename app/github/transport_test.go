@@ -81,7 +81,7 @@ func TestConditionalRequestsAreBounded(t *testing.T) {
 		recorder.Header().Set("ETag", `"x"`)
 		_, _ = io.WriteString(recorder, body)
 		return recorder.Result()
-	}), 3500)
+	}), 3500, inMemory{}, nil)
 	for i := range 10 {
 		response, err := c.RoundTrip(httptest.NewRequest(http.MethodGet, fmt.Sprintf("http://x/%d", i), nil))
 		if err != nil {
@@ -249,16 +249,5 @@ func TestRedact(t *testing.T) {
 		if got := Redact(in); got != want {
 			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
 		}
-	}
-}
-
-func TestPaceOfWrites(t *testing.T) {
-	if limiter(-1) != nil {
-		t.Error("a negative pace must not pace")
-	}
-	l := limiter(0)
-	inOneMinute := float64(l.Burst()) + float64(l.Limit())*60
-	if inOneMinute > writesPerMinute {
-		t.Errorf("%v writes fit into a minute, GitHub allows %d", inOneMinute, writesPerMinute)
 	}
 }

@@ -52,6 +52,9 @@ type world struct {
 
 const owner = "octo"
 
+// unpaced lets a test write as fast as it can.
+var unpaced = github.Pace{CreationsPerMinute: -1, CreationsPerHour: -1, PointsPerMinute: -1}
+
 func newWorld(t *testing.T, options standin.Options) *world {
 	t.Helper()
 	return newWorldWith(t, options, readManifest(t).Permissions)
@@ -99,7 +102,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	var err error
 	w.slipway, err = github.New(github.Settings{
-		AppID: w.app.ID, PrivateKey: w.app.Key, WebhookSecret: "hush", WritesPerMinute: -1,
+		AppID: w.app.ID, PrivateKey: w.app.Key, WebhookSecret: "hush", Pace: unpaced,
 		Web: w.github.URL, API: w.github.APIURL(), Transport: w.transport,
 	})
 	w.must(err)
