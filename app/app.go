@@ -77,7 +77,7 @@ func (s *Service) worker() *handlers.Worker {
 			Defaults:  s.mirrors.defaults,
 			Now:       time.Now,
 		},
-		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments,
+		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments, Allowances: s.github.Allowances(),
 		Trees: s.mirrors, Deployers: registry,
 		Deployments: s.github.Deployments(), History: s.github.History(), Proposals: s.github.Proposals(),
 		People: s.github.People(), Reactions: s.github.Reactions(),

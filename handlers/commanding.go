@@ -111,6 +111,8 @@ func (w *Worker) obey(ctx context.Context, job RunCommands, c command.Command) (
 		return report.CommandResult{Command: c.Text, State: report.CommandDone, Help: helpOf(c.About)}, nil
 	case command.Plan:
 		return w.obeyPlan(ctx, job, c)
+	case command.OkToPlan:
+		return w.obeyOkToPlan(ctx, job, c)
 	}
 	r, err := w.rollout(ctx, job.Repository)
 	if err != nil {
@@ -142,11 +144,12 @@ func obeyed(c command.Command, message string) report.CommandResult {
 
 // needed says who may use a verb, where that is more than to read.
 var needed = map[command.Verb]string{
-	command.Plan:    "write",
-	command.Promote: "write, or what allow.promote says",
-	command.Apply:   "write, or what allow.apply says",
-	command.Confirm: "write, or what allow.confirm says",
-	command.Status:  "read",
+	command.Plan:     "write",
+	command.OkToPlan: "write, or what allow.ok-to-plan says",
+	command.Promote:  "write, or what allow.promote says",
+	command.Apply:    "write, or what allow.apply says",
+	command.Confirm:  "write, or what allow.confirm says",
+	command.Status:   "read",
 }
 
 // helpOf explains the verbs, or one of them.

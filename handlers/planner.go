@@ -25,7 +25,8 @@ type Comparison struct {
 	// Merged says that the head is the merge result already (a merge group);
 	// otherwise Git merges head into base.
 	Merged bool
-	// Trusted says that live clusters may be asked about it.
+	// Trusted says that live clusters may be asked about it: its branch lives in the
+	// repository, or a person allowed this very commit.
 	Trusted bool
 	// Only restricts the report to these targets, as they print; all when empty.
 	// That a name is no target's is an error, a [*render.Problem].
@@ -41,6 +42,9 @@ type Planner struct {
 	// Granting says that clusters answer by grant, so that an environment has to
 	// select what it wants; a terminal's cluster is chosen by flags.
 	Granting bool
+	// Unconfined says that rendering happens where what an outsider wrote could do
+	// harm: in no sandbox. Nothing of theirs is then rendered before somebody allows it.
+	Unconfined bool
 	// Defaults returns the organisation-wide configuration's file, for a
 	// repository that has none of its own; nil content when there is none. May be nil.
 	Defaults func(ctx context.Context, repo Repository) (file string, content []byte, err error)
@@ -65,6 +69,16 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 	base, head, err := p.sides(ctx, repo, c, &r)
 	if err != nil || head == nil {
 		return r, err
+	}
+	if !c.Trusted {
+		settings, _, err := p.settings(ctx, c.Repository, base, &r)
+		if err != nil {
+			return r, err
+		}
+		if r.MayAllow = mayAllow(settings); p.Unconfined {
+			r.Notices = append(r.Notices, report.NotRenderedNotice)
+			return r, nil
+		}
 	}
 	changed, err := repo.Changed(ctx, base, head)
 	if err != nil {

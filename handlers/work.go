@@ -29,10 +29,11 @@ type Worker struct {
 	Deployments Deployments
 	History     History
 	// For commands.
-	People    People
-	Reactions Reactions
-	Published PublishedComments
-	Proposals Proposals
+	People     People
+	Reactions  Reactions
+	Published  PublishedComments
+	Allowances Allowances
+	Proposals  Proposals
 	// For drift.
 	Issues       Issues
 	Repositories Repositories
@@ -159,10 +160,18 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 	if err != nil {
 		return report.Report{}, err
 	}
-	return w.Planner.Report(ctx, repo, Comparison{
+	trusted, by, err := w.trusted(ctx, job.Repository, pull)
+	if err != nil {
+		return report.Report{}, err
+	}
+	r, err := w.Planner.Report(ctx, repo, Comparison{
 		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch, HeadRef: pull.Head.Branch,
-		Base: base, Head: pull.Head.Commit, Trusted: !pull.FromFork,
+		Base: base, Head: pull.Head.Commit, Trusted: trusted,
 	})
+	if by != "" {
+		r.Notices = append([]string{report.AllowedNotice(by)}, r.Notices...)
+	}
+	return r, err
 }
 
 // planGroup plans a merge group: its head is the merge result, made by GitHub.

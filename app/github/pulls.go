@@ -27,16 +27,21 @@ func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, numbe
 		return handlers.Pull{}, err
 	}
 	return handlers.Pull{
-		Number: pull.GetNumber(),
-		State:  pull.GetState(),
-		Draft:  pull.GetDraft(),
-		Title:  pull.GetTitle(),
-		Author: pull.GetUser().GetLogin(),
-		Base:   ref(pull.GetBase()),
-		Head:   ref(pull.GetHead()),
-		// The head's repository is null once a fork has been deleted.
-		FromFork: pull.GetHead().GetRepo().GetID() != pull.GetBase().GetRepo().GetID(),
+		Number:   pull.GetNumber(),
+		State:    pull.GetState(),
+		Draft:    pull.GetDraft(),
+		Title:    pull.GetTitle(),
+		Author:   pull.GetUser().GetLogin(),
+		Base:     ref(pull.GetBase()),
+		Head:     ref(pull.GetHead()),
+		FromFork: !sameRepository(pull.GetHead().GetRepo(), pull.GetBase().GetRepo()),
 	}, nil
+}
+
+// sameRepository reports whether the head's repository is the base's. It is null
+// once a fork has been deleted, which makes it nobody's.
+func sameRepository(head, base *gogithub.Repository) bool {
+	return head.GetID() != 0 && head.GetID() == base.GetID()
 }
 
 func ref(branch *gogithub.PullRequestBranch) handlers.Ref {

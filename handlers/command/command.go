@@ -25,6 +25,8 @@ const (
 	Apply   Verb = "apply"
 	Confirm Verb = "confirm"
 	Status  Verb = "status"
+	// OkToPlan lets clusters be asked about a commit of somebody else's.
+	OkToPlan Verb = "ok-to-plan"
 )
 
 // An Environment is the name of one as a person wrote it: whether there is such
@@ -45,6 +47,13 @@ type Digest string
 // MinDigest is how many digits of a digest a person has to write.
 const MinDigest = 12
 
+// A Commit is the name of one as a person wrote it: 40 or 64 digits of lower-case
+// hexadecimal, or at least [MinCommit] of the first.
+type Commit string
+
+// MinCommit is how many digits of a commit a person has to write.
+const MinCommit = 7
+
 // A Command is one that a comment gives. What its verb does not use is empty.
 type Command struct {
 	Verb Verb `json:"verb"`
@@ -59,6 +68,8 @@ type Command struct {
 	Targets []Target `json:"targets,omitempty"`
 	// Digest is the plan's that Confirm is about.
 	Digest Digest `json:"digest,omitempty"`
+	// Commit is OkToPlan's, as it was written: whole, or its first digits.
+	Commit Commit `json:"commit,omitempty"`
 
 	Line int    `json:"line"` // 1-based, in the comment
 	Text string `json:"text"` // the line as it was written, trimmed
@@ -82,6 +93,9 @@ func (c Command) String() string {
 	}
 	if c.Digest != "" {
 		words = append(words, string(c.Digest))
+	}
+	if c.Commit != "" {
+		words = append(words, string(c.Commit))
 	}
 	return strings.Join(words, " ")
 }

@@ -23,17 +23,18 @@ var verbs map[Verb]verb
 
 func init() { // takeHelp looks into the table
 	verbs = map[Verb]verb{
-		Help:    {"/help [verb]", "/help", "says what can be said here", takeHelp},
-		Plan:    {"/plan", "/plan", "plans this pull request again", takeNothing},
-		Promote: {"/promote <from>→<to> [application…]", "/promote staging→production", "opens the pull request that carries what is healthy in one environment to another", takePromotion},
-		Apply:   {"/apply [environment|target…]", "/apply production/web-app", "applies what waits for a person's word", takeTargets},
-		Confirm: {"/confirm <target> <plan digest>", "/confirm production/web-app 3f9d0c417be2", "allows the deletions of one exact plan", takeConfirmation},
-		Status:  {"/status [environment|target]", "/status production", "says what is deployed, since when, and whether it is healthy", takeOneTarget},
+		Help:     {"/help [verb]", "/help", "says what can be said here", takeHelp},
+		Plan:     {"/plan", "/plan", "plans this pull request again", takeNothing},
+		Promote:  {"/promote <from>→<to> [application…]", "/promote staging→production", "opens the pull request that carries what is healthy in one environment to another", takePromotion},
+		Apply:    {"/apply [environment|target…]", "/apply production/web-app", "applies what waits for a person's word", takeTargets},
+		Confirm:  {"/confirm <target> <plan digest>", "/confirm production/web-app 3f9d0c417be2", "allows the deletions of one exact plan", takeConfirmation},
+		OkToPlan: {"/ok-to-plan <commit>", "/ok-to-plan 5b1f8a4c2d9e0f7a6b3c1d8e4f2a9b7c0d5e6f13", "lets the clusters be asked about that commit of an outsider's", takeCommit},
+		Status:   {"/status [environment|target]", "/status production", "says what is deployed, since when, and whether it is healthy", takeOneTarget},
 	}
 }
 
 // order is that in which verbs are listed.
-var order = []Verb{Plan, Apply, Confirm, Promote, Status, Help}
+var order = []Verb{Plan, OkToPlan, Apply, Confirm, Promote, Status, Help}
 
 // Verbs lists the verbs in the order in which help has them.
 func Verbs() []Verb { return slices.Clone(order) }
@@ -141,6 +142,19 @@ func takeConfirmation(command *Command, arguments []string) string {
 	}
 	command.Digest = Digest(strings.ToLower(arguments[1]))
 	return takeTargets(command, arguments[:1])
+}
+
+var commit = regexp.MustCompile(fmt.Sprintf("^[0-9a-f]{%d,64}$", MinCommit))
+
+func takeCommit(command *Command, arguments []string) string {
+	if len(arguments) != 1 {
+		return "needs one commit: the one that was looked at"
+	}
+	if !commit.MatchString(strings.ToLower(arguments[0])) {
+		return fmt.Sprintf("needs a commit, and %s is none: %d to 64 digits 0-9 and a-f, best all of them", quote(arguments[0]), MinCommit)
+	}
+	command.Commit = Commit(strings.ToLower(arguments[0]))
+	return ""
 }
 
 // name is an environment's or application's: a directory's name, of the

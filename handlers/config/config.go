@@ -66,10 +66,13 @@ const (
 	VerbPromote Verb = "promote"
 	VerbConfirm Verb = "confirm"
 	VerbAdopt   Verb = "adopt"
+	// VerbOkToPlan is the word for an outsider's commit. It covers every environment,
+	// so whoever gives it needs what each of them asks for.
+	VerbOkToPlan Verb = "ok-to-plan"
 )
 
 // Verbs lists them all.
-var Verbs = []Verb{VerbApply, VerbPromote, VerbConfirm, VerbAdopt}
+var Verbs = []Verb{VerbApply, VerbPromote, VerbConfirm, VerbAdopt, VerbOkToPlan}
 
 // An Environment is the settings of one environment.
 type Environment struct {

@@ -136,7 +136,7 @@ func troubleCases() map[string]report.Report {
 	offline := reporttest.Part(staging, 0, reporttest.Update("web", image))
 	offline.Plan.Live, offline.Plan.Cluster = preview.LiveOffline, ""
 	outsider := reporttest.New(offline)
-	outsider.Outsider = true
+	outsider.Outsider, outsider.MayAllow = true, [][]string{{"write"}, {"team:platform", "user:bob"}}
 	unknown := reporttest.Update("web")
 	unknown.Action, unknown.Reason, unknown.Hint = preview.Unknown, `deployments.apps "web" is forbidden: User "deployer" cannot get resource "deployments" in the namespace "web"`, "Grant it get"
 	return map[string]report.Report{

@@ -73,7 +73,7 @@ func (r Report) top(b brevity) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "### %s %s\n\n", icons[r.Conclusion()], Verdict(r))
 	if r.Outsider {
-		s.WriteString("A collaborator must allow this commit before a cluster is asked: it comes from outside the repository.\n\n")
+		s.WriteString(r.outsider(b))
 	}
 	s.WriteString(r.conflicts(b))
 	s.WriteString(r.problems(b))

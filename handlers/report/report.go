@@ -24,6 +24,9 @@ type Report struct {
 	// Outsider is set where nobody has allowed this commit of somebody else's yet:
 	// no cluster was asked, and the gate is action_required until somebody does.
 	Outsider bool
+	// MayAllow says who may, where Outsider is set: one of each list is needed, e.g.
+	// write, or team:platform.
+	MayAllow [][]string
 	// Configuration says where settings came from: a path in the tree, or empty
 	// when conventional layouts were recognised; Layout says which then.
 	Configuration string

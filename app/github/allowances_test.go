@@ -1,0 +1,63 @@
+package github_test
+
+import (
+	"testing"
+
+	"github.com/slipwayhq/slipway/app/github"
+	standin "github.com/slipwayhq/slipway/fixtures/github"
+	"github.com/slipwayhq/slipway/handlers/report"
+)
+
+// B13: the word for an outsider's commit is kept on that commit for that pull
+// request, is there for another process, is left alone by the report's own checks,
+// and is no other run: neither one that takes its name nor another App's.
+func TestAllowances(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	allowed := func(app *github.App, number int) string {
+		t.Helper()
+		by, err := app.Allowances().Allowed(t.Context(), w.where, number, w.head)
+		w.must(err)
+		return by
+	}
+	// An environment may be called as the run is: that is a report's check, no word.
+	w.conclude(false, check("slipway", report.Success, 0), check(report.AllowedCheckName(1), report.Neutral, 0))
+	if by := allowed(w.slipway, 1); by != "" {
+		t.Errorf("a report's check counts as the word of %q", by)
+	}
+	other, install, err := w.github.InstallApp(owner, standin.Manifest{Name: "Other", Permissions: readManifest(t).Permissions, Events: readManifest(t).Events})
+	w.must(err)
+	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, WritesPerMinute: -1})
+	w.must(err)
+	theirs := w.where
+	theirs.Installation = install.ID
+	w.must(stranger.Allowances().Allow(t.Context(), theirs, 2, w.head, "mallory"))
+	if by := allowed(w.slipway, 2); by != "" {
+		t.Errorf("another App's run counts as the word of %q", by)
+	}
+
+	w.operations()
+	w.must(w.slipway.Allowances().Allow(t.Context(), w.where, 3, w.head, "alice"))
+	w.expect(listRuns, createRun)
+	w.must(w.slipway.Allowances().Allow(t.Context(), w.where, 3, w.head, "bob"))
+	w.expect(listRuns)
+	w.conclude(false, check("slipway", report.Success, 0))
+	if by := allowed(w.slipway, 3); by != "alice" {
+		t.Errorf("allowed by %q, want alice, who was first", by)
+	}
+	if by := allowed(w.slipway, 4); by != "" {
+		t.Errorf("the word for #3 counts for #4: %q", by)
+	}
+	if err := w.slipway.Allowances().Allow(t.Context(), w.where, 5, w.head, "alice by bob"); err == nil {
+		t.Error("what is no person's name was kept as one")
+	}
+}
+
+// What cannot be looked up is nobody's word.
+func TestAllowancesFailClosed(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	w.must(w.slipway.Allowances().Allow(t.Context(), w.where, 1, w.head, "alice"))
+	w.github.Fail(standin.ServerError("checks/list-for-ref", 502, 9))
+	if by, err := w.slipway.Allowances().Allowed(t.Context(), w.where, 1, w.head); err == nil || by != "" {
+		t.Errorf("allowed by %q, %v; want an error and nobody", by, err)
+	}
+}
