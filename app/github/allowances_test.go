@@ -26,7 +26,7 @@ func TestAllowances(t *testing.T) {
 	}
 	other, install, err := w.github.InstallApp(owner, standin.Manifest{Name: "Other", Permissions: readManifest(t).Permissions, Events: readManifest(t).Events})
 	w.must(err)
-	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, WritesPerMinute: -1})
+	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, Pace: unpaced})
 	w.must(err)
 	theirs := w.where
 	theirs.Installation = install.ID
