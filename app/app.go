@@ -41,12 +41,16 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
 	s := &Service{config: config, log: log}
 	s.github, err = github.New(github.Settings{
 		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
 		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
 		Pace:  config.Limits.pace(),
 		Cache: filepath.Join(data, "answers"),
+		Now:   config.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -66,7 +70,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 func (s *Service) worker() *handlers.Worker {
 	registry := clusters.New(s.config.Clusters,
 		preview.ClusterOptions{Parallel: s.config.Limits.DryRuns},
-		deploy.Options{Identity: identity(), Parallel: s.config.Limits.DryRuns})
+		deploy.Options{Identity: identity(), Parallel: s.config.Limits.DryRuns, Now: s.config.Now})
 	comments := s.github.Comments()
 	return &handlers.Worker{
 		Planner: &handlers.Planner{
@@ -75,7 +79,7 @@ func (s *Service) worker() *handlers.Worker {
 			Clusters:  registry,
 			Granting:  true,
 			Defaults:  s.mirrors.defaults,
-			Now:       time.Now,
+			Now:       s.config.Now,
 		},
 		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments, Allowances: s.github.Allowances(),
 		Trees: s.mirrors, Deployers: registry,
@@ -115,9 +119,9 @@ func (s *Service) sweep(ctx context.Context) {
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	since := time.Now().Add(-every)
+	since := s.config.Now().Add(-every)
 	for {
-		until := time.Now()
+		until := s.config.Now()
 		if err := s.Sweep(ctx, since, until); err != nil {
 			s.log.Warn("no sweep", "error", err)
 		}

@@ -34,6 +34,8 @@ type Config struct {
 	Limits   Limits                           `json:"limits"`
 	// Sensitive are fields to mask that no repository can show.
 	Sensitive []render.SensitiveField `json:"sensitive,omitempty"`
+	// Now is the clock; the time of day where nil, as always but in tests.
+	Now func() time.Time `json:"-"`
 }
 
 // GitHub says where GitHub is, and who the App is there.

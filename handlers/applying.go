@@ -85,8 +85,8 @@ func (r *rollout) shown(ctx context.Context, job RunCommands) (map[string]string
 		return nil, nil, err
 	case body == "":
 		return nil, report.NoPlan(), nil
-	case at.After(job.At):
-		return nil, &render.Problem{Message: "the deployment comment changed after you commented", Hint: "look at it again and comment anew"}, nil
+	case !at.Before(job.At): // GitHub counts in whole seconds: one of the same second may not have been seen
+		return nil, report.ChangedSince(), nil
 	}
 	return bound(body), nil, nil
 }

@@ -59,6 +59,9 @@ type Settings struct {
 	// changed; it may be lost, and holds what the App may read. In memory where empty.
 	Cache string
 
+	// Now is the clock; [time.Now] where nil.
+	Now func() time.Time
+
 	// Transport carries all requests; [http.DefaultTransport] where nil.
 	Transport http.RoundTripper
 }
@@ -107,8 +110,11 @@ func New(settings Settings) (*App, error) {
 	}
 	a := &App{
 		id: settings.AppID, key: key, secret: settings.WebhookSecret,
-		accounts: map[string]bool{}, pace: settings.Pace, cache: settings.Cache, now: time.Now,
+		accounts: map[string]bool{}, pace: settings.Pace, cache: settings.Cache, now: settings.Now,
 		installations: map[int64]*installation{}, calls: newCalls(), itself: newBudget(settings.Pace),
+	}
+	if a.now == nil {
+		a.now = time.Now
 	}
 	web, err := root("web", settings.Web, publicWeb)
 	problems = append(problems, err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/slipwayhq/slipway/handlers/internal/spelling"
 )
 
 // arrow is the word that every way of writing one becomes.
@@ -160,34 +162,10 @@ func nearest(word string) Verb {
 			if allowed == 2 && (len(known) < 6 || word[0] != known[0]) {
 				continue
 			}
-			if edits(word, string(known)) == allowed {
+			if spelling.Distance(word, string(known)) == allowed {
 				return known
 			}
 		}
 	}
 	return ""
-}
-
-// edits counts the letters to insert, remove, change or swap with their neighbour
-// that make b of a.
-func edits(a, b string) int {
-	var before, last, row []int
-	for j := range len(b) + 1 {
-		row = append(row, j)
-	}
-	for i := range len(a) {
-		before, last, row = last, row, []int{i + 1}
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			best := min(last[j+1]+1, row[j]+1, last[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				best = min(best, before[j-1]+1)
-			}
-			row = append(row, best)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipwayhq/slipway/handlers/internal/spelling"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -63,35 +64,9 @@ func nearest(word string, known []string) string {
 		return ""
 	}
 	for _, candidate := range known {
-		if d := edits(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
+		if d := spelling.Distance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d
 		}
 	}
 	return best
-}
-
-// edits counts the letters to insert, remove, change or swap with their neighbour
-// to turn a into b.
-func edits(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			rows[i][j] = min(change, rows[i-1][j]+1, rows[i][j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
+	"github.com/slipwayhq/slipway/handlers/internal/spelling"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -57,6 +56,12 @@ func StalePlan(planned, head render.Commit) *render.Problem {
 // NoPlan is the refusal of a command that was written before there was a plan.
 func NoPlan() *render.Problem {
 	return &render.Problem{Message: "there was no plan yet when you wrote this", Hint: "look at the plan when it is there and comment again"}
+}
+
+// ChangedSince is the refusal of a command that was written upon a deployment comment
+// which may have said something else at that moment.
+func ChangedSince() *render.Problem {
+	return &render.Problem{Message: "the deployment comment changed while you were writing", Hint: "look at what it says now and comment the same again"}
 }
 
 // StaleDigest is the refusal of a confirmation of another plan than the one that waits.
@@ -115,7 +120,7 @@ func nearest(name string, known []string) string {
 		if len(k) > longest {
 			continue
 		}
-		if n := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); n < near && n <= max(len(k), 3)/3 {
+		if n := spelling.Distance(strings.ToLower(name), strings.ToLower(k)); n < near && n <= max(len(k), 3)/3 {
 			best, near = k, n
 		}
 	}
