@@ -32,12 +32,14 @@ type Service struct {
 	queue   *queue.Memory
 	mirrors *mirrors
 	log     *slog.Logger
+	// temporary is the data directory where the operator named none; Close deletes it.
+	temporary string
 }
 
 // New starts the service's workers. It listens nowhere: Handler is to be served,
 // as Run does.
 func New(config Config, log *slog.Logger) (*Service, error) {
-	data, err := config.data()
+	data, temporary, err := config.data()
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +47,9 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 		config.Now = time.Now
 	}
 	s := &Service{config: config, log: log}
+	if temporary {
+		s.temporary = data
+	}
 	s.github, err = github.New(github.Settings{
 		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
 		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
@@ -53,7 +58,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 		Now:   config.Now,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.clear())
 	}
 	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
 	worker := s.worker()
@@ -156,6 +161,16 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	if err := s.mirrors.Close(); err != nil {
 		return fmt.Errorf("close mirrors: %w", err)
+	}
+	return s.clear()
+}
+
+func (s *Service) clear() error {
+	if s.temporary == "" {
+		return nil
+	}
+	if err := os.RemoveAll(s.temporary); err != nil {
+		return fmt.Errorf("delete the temporary data directory: %w", err)
 	}
 	return nil
 }

@@ -293,17 +293,19 @@ func (c *Config) validate() (problems []error) {
 	return problems
 }
 
-// data returns the data directory, made where it does not exist.
-func (c *Config) data() (string, error) {
+// data returns the data directory, made where it does not exist, and whether it is
+// only there for the time being.
+func (c *Config) data() (dir string, temporary bool, err error) {
 	if c.Data == "" {
-		return os.MkdirTemp("", "slipway-")
+		dir, err = os.MkdirTemp("", "slipway-")
+		return dir, true, err
 	}
-	dir, err := filepath.Abs(c.Data)
+	dir, err = filepath.Abs(c.Data)
 	if err != nil {
-		return "", fmt.Errorf("data directory: %w", err)
+		return "", false, fmt.Errorf("data directory: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("data directory: %w", err)
+		return "", false, fmt.Errorf("data directory: %w", err)
 	}
-	return dir, nil
+	return dir, false, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -32,20 +33,24 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 		return err
 	}
 	started := time.Now()
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(s.collectors()...)
 	public := web.Public{Webhook: s.webhook, Schema: config.Schema()}
-	internal := web.Internal{
-		Token: c.Server.internalToken, Metrics: metrics, Log: log,
-		Ready:  func(context.Context) error { return nil },
-		Status: func(context.Context) web.Status { return s.status(version, started) },
-	}
 	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
 	go s.sweep(ctx)
-	err = web.Serve(ctx, listeners, public.Handler(), internal.Handler(), log)
+	err = web.Serve(ctx, listeners, public.Handler(), s.Internal(version, started), log)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, s.Close(closing), stopTraces(closing))
+}
+
+// Internal is what operators and probes see: health, metrics and status.
+func (s *Service) Internal(version string, started time.Time) http.Handler {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(s.collectors()...)
+	return web.Internal{
+		Token: s.config.Server.internalToken, Metrics: metrics, Log: s.log,
+		Ready:  func(ctx context.Context) error { return s.queue.Insert(ctx) }, // nothing, but refused when stopping
+		Status: func(context.Context) web.Status { return s.status(version, started) },
+	}.Handler()
 }
 
 // status is what the status page shows.
@@ -71,7 +76,7 @@ func (s *Service) status(version string, started time.Time) web.Status {
 // RunSetup serves the page that registers the GitHub App, until it has or ctx
 // ends. It prints the page's address, which is a secret, with print.
 func RunSetup(ctx context.Context, c Config, print func(address string), log *slog.Logger) error {
-	data, err := c.data()
+	data, _, err := c.data() // LoadSetupConfig wants one
 	if err != nil {
 		return err
 	}

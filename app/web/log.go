@@ -23,9 +23,22 @@ type withRequest struct{ slog.Handler }
 func (h withRequest) Handle(ctx context.Context, record slog.Record) error {
 	if attributes, ok := ctx.Value(requestKey{}).([]slog.Attr); ok {
 		record = record.Clone()
-		record.AddAttrs(attributes...)
+		record.AddAttrs(without(attributes, record)...)
 	}
 	return h.Handler.Handle(ctx, record)
+}
+
+// without returns those attributes that a record does not have already.
+func without(attributes []slog.Attr, record slog.Record) []slog.Attr {
+	said := map[string]bool{}
+	record.Attrs(func(a slog.Attr) bool { said[a.Key] = true; return true })
+	var more []slog.Attr
+	for _, a := range attributes {
+		if !said[a.Key] {
+			more = append(more, a)
+		}
+	}
+	return more
 }
 
 // WithAttrs implements [slog.Handler].
