@@ -185,6 +185,9 @@ func (a *attempt) list(s *survey) {
 				add(ObjectReceipt{ID: step.ID, Action: step.Action, State: ObjectPending})
 			}
 		}
+		for _, step := range s.sealed {
+			add(ObjectReceipt{ID: step.ID, Action: step.Action, State: ObjectSkipped, Message: "encrypted by SOPS, not applied by Slipway"})
+		}
 		for _, entry := range a.record.Objects {
 			if why := s.released[entry.ObjectID]; why != "" {
 				add(ObjectReceipt{ID: entry.ObjectID, Action: preview.None, State: ObjectKept, Message: why})

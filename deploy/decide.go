@@ -80,6 +80,9 @@ func settled(record *inventory.Record, request Request) decision {
 func isRecorded(record *inventory.Record, request Request) bool {
 	owned := newIDSet(record)
 	for i := range request.Rendered.Objects {
+		if request.Rendered.Objects[i].Encrypted() {
+			continue
+		}
 		if _, ok := owned.find(request.Rendered.Objects[i].ID, request.Namespace); !ok {
 			return false
 		}

@@ -59,6 +59,21 @@ func wantedIDs(rendered *render.Rendered, namespace string) map[render.ObjectID]
 	return ids
 }
 
+// sealedIDs returns the ids that a rendered's encrypted objects may have in the
+// cluster. They are nobody's here: neither applied, recorded nor deleted.
+func sealedIDs(rendered *render.Rendered, namespace string) map[render.ObjectID]bool {
+	if rendered == nil {
+		return nil
+	}
+	sealed := &render.Rendered{}
+	for _, object := range rendered.Objects {
+		if object.Encrypted() {
+			sealed.Objects = append(sealed.Objects, object)
+		}
+	}
+	return wantedIDs(sealed, namespace)
+}
+
 // siblingsOf returns what the siblings of a request render, and which of them the
 // commit knows at all.
 func siblingsOf(request Request) (rendered map[render.ObjectID]bool, known map[inventory.Key]map[render.ObjectID]bool) {

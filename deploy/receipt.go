@@ -78,6 +78,7 @@ const (
 	ObjectPruned    ObjectState = "pruned"
 	ObjectKept      ObjectState = "kept" // was to be pruned, and is not ours to delete
 	ObjectFailed    ObjectState = "failed"
+	ObjectSkipped   ObjectState = "skipped" // encrypted in Git, so not ours to apply
 )
 
 // An ObjectReceipt is what was done about one object.

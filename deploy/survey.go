@@ -21,6 +21,7 @@ type survey struct {
 	request preview.Request // what was planned
 	wanted  []preview.Step
 	deletes []preview.Step
+	sealed  []preview.Step // encrypted in Git: not ours to apply
 	// scaffold is the namespace that is made for the target and that it does not
 	// own; the zero id where there is none.
 	scaffold render.ObjectID
@@ -40,9 +41,11 @@ func (a *attempt) look(ctx context.Context) (*survey, error) {
 	}
 	elsewhere, siblings := siblingsOf(a.request)
 	var stale []inventory.Entry
-	wanted := wantedIDs(a.request.Rendered, a.request.Namespace)
+	wanted, sealed := wantedIDs(a.request.Rendered, a.request.Namespace), sealedIDs(a.request.Rendered, a.request.Namespace)
 	for _, entry := range a.record.Objects {
 		switch {
+		case sealed[entry.ObjectID]:
+			s.released[entry.ObjectID] = "encrypted in Git now: whoever has the keys applies it"
 		case wanted[entry.ObjectID]:
 		case elsewhere[entry.ObjectID]:
 			s.released[entry.ObjectID] = "handed over to another target"
@@ -78,11 +81,14 @@ func (a *attempt) plan(ctx context.Context, s *survey, stale []inventory.Entry) 
 	s.request.Base = a.base(stale)
 	var steps []preview.Step
 	s.plan, steps = a.cluster.preview.PlanSteps(ctx, s.request)
-	s.wanted, s.deletes = nil, nil
+	s.wanted, s.deletes, s.sealed = nil, nil, nil
 	for _, step := range steps {
-		if step.Wanted {
+		switch {
+		case step.Action == preview.Encrypted:
+			s.sealed = append(s.sealed, step)
+		case step.Wanted:
 			s.wanted = append(s.wanted, step)
-		} else {
+		default:
 			s.deletes = append(s.deletes, step)
 		}
 	}

@@ -131,7 +131,7 @@ func (i *Intent) wordsFor(q deploy.Request, confirmed string) []inventory.Word {
 
 // changes reports whether carrying the plan out changes anything.
 func changes(plan *preview.Plan) bool {
-	return plan == nil || slices.ContainsFunc(plan.Changes, func(c preview.Change) bool { return c.Action != preview.None })
+	return plan == nil || slices.ContainsFunc(plan.Changes, func(c preview.Change) bool { return c.Action != preview.None && c.Action != preview.Encrypted })
 }
 
 // judge asks the policies of the commit about what would be applied.

@@ -157,7 +157,9 @@ func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, head re
 		}
 		if pair.head != nil && pair.head.Problem == nil {
 			part.Objects = len(pair.head.Objects)
-			part.Warnings = pair.head.Warnings
+			if part.Warnings, err = warnings(ctx, head, pair.head); err != nil {
+				return nil, fmt.Errorf("find variables of %s: %w", pair.target, err)
+			}
 			if part.Findings, err = judge.findings(ctx, pair.head, locator(ctx, head)); err != nil {
 				return nil, fmt.Errorf("judge %s: %w", pair.target, err)
 			}

@@ -32,6 +32,10 @@ func (r *run) unreachable(err error) []*Plan {
 	}
 	for i, request := range r.requests {
 		for _, it := range r.items[i] {
+			if it.object().Encrypted() {
+				it.seal()
+				continue
+			}
 			it.change.Action = Unknown
 			it.change.Reason = reason
 		}
@@ -70,7 +74,7 @@ func digest(changes []Change) string {
 	}
 	var effects []effect
 	for _, change := range changes {
-		if change.Action == None {
+		if change.Action == None || change.Action == Encrypted {
 			continue
 		}
 		e := effect{change.ID, change.APIVersion, change.Action, change.RenamedFrom, change.NotValidated, nil}

@@ -226,6 +226,9 @@ func (r *run) refuse(it *item, err error, warnings []string) {
 	if v.action == Replace && it.live == nil {
 		v.action = Refused
 	}
+	if left := it.object().Variables(); len(left) > 0 && v.action == Refused {
+		v.hint = fmt.Sprintf("%s in %s is a variable that Flux puts in and nobody does here; write the value itself", left[0].Text, left[0].Field)
+	}
 	it.end(v, warnings)
 	if v.action == Replace {
 		it.fill(overlap(comparable(it.live, it.setsStatus()), it.wanted), it.wanted, nil, r.cluster.options.FieldManager, nil)

@@ -54,7 +54,8 @@ type Observation struct {
 // difference that applying it again would undo, and, beside what Git has, the
 // fields of those writers that count. It reads as [Cluster.Plan] does, asks the
 // API server about suspects alone, and writes nothing. The problem says why
-// nothing could be observed at all; there are no observations then.
+// nothing could be observed at all; there are no observations then, and none of an
+// object that is encrypted.
 func (c *Cluster) Observe(ctx context.Context, requests []Request, counts func(Writer) bool) ([][]Observation, *render.Problem) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -67,16 +68,18 @@ func (c *Cluster) Observe(ctx context.Context, requests []Request, counts func(W
 		return nil, r.unreachable(err)[0].Problem
 	}
 	r.each(func(it *item, _ Request) {
-		if r.isMissing(it) {
+		if !it.object().Encrypted() && r.isMissing(it) {
 			it.change.Action = Create // nobody needs to be asked
 		}
 	})
 	r.judgeAll(ctx)
 	all := make([][]Observation, len(requests))
 	for i, items := range r.items {
-		all[i] = make([]Observation, len(items))
-		for j, it := range items {
-			all[i][j] = r.observe(it, counts)
+		all[i] = make([]Observation, 0, len(items))
+		for _, it := range items {
+			if it.change.Action != Encrypted {
+				all[i] = append(all[i], r.observe(it, counts))
+			}
 		}
 	}
 	return all, nil

@@ -20,6 +20,8 @@ func Offline(request Request) *Plan {
 		switch {
 		case it.head != nil && seen[key]:
 			it.end(twice(request.Target.String(), request), nil)
+		case it.object().Encrypted():
+			it.seal()
 		case it.head == nil:
 			it.change.Action = Delete
 		case it.base == nil:

@@ -20,10 +20,12 @@ const (
 	None    Action = "none"
 	Refused Action = "refused" // the API server said no; Reason has its words
 	Unknown Action = "unknown" // it could not be read; Reason says why
+	// Encrypted is an object that SOPS encrypted. It is neither compared nor applied.
+	Encrypted Action = "encrypted"
 )
 
 // Actions lists every action in the order in which people read them.
-var Actions = []Action{Create, Update, Replace, Delete, Refused, Unknown, None}
+var Actions = []Action{Create, Update, Replace, Delete, Refused, Unknown, Encrypted, None}
 
 // A Source says where a difference comes from.
 type Source string

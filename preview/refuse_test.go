@@ -121,6 +121,7 @@ spec: {hard: {configmaps: "0"}}
 		{"no such kind", "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: none}", `serves no kind "Nothing"`, "install its CRD"},
 		{"no such version", "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: none}", `in version "apps/v1beta1"`, "correct the version"},
 		{"no such namespace", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: none, namespace: nowhere}", `namespaces "nowhere" not found`, "create the namespace"},
+		{"a variable", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: v}\nspec: {replicas: \"${REPLICAS:=2}\"}", "spec.replicas", "${REPLICAS:=2} in spec.replicas is a variable that Flux puts in"},
 		{"invalid", pod(`{containers: []}`), "Required value", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -257,7 +257,7 @@ func (r *run) locate(it *item, request Request) {
 func (r *run) readLive(ctx context.Context) {
 	addresses := make(map[address]bool)
 	r.each(func(it *item, _ Request) {
-		if it.kind.resource.Resource != "" {
+		if it.kind.resource.Resource != "" && !it.object().Encrypted() {
 			addresses[it.address] = true
 		}
 	})
@@ -289,6 +289,8 @@ func (r *run) judgeAll(ctx context.Context) {
 	r.each(func(it *item, _ Request) {
 		switch {
 		case it.change.Action != "":
+		case it.object().Encrypted():
+			it.seal()
 		case it.head == nil && wanted[it.address] != "":
 			it.gone = true // handed over to another target
 		default:

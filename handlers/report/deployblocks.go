@@ -132,6 +132,8 @@ func (t TargetDeployment) done() string {
 			lines = append(lines, "**pruned** "+code(short(o.ID.String(), 300)))
 		case o.State == deploy.ObjectKept:
 			lines = append(lines, "⚠️ **kept** "+code(short(o.ID.String(), 300))+after(o.Message, 300))
+		case o.State == deploy.ObjectSkipped:
+			lines = append(lines, "**not applied** "+code(short(o.ID.String(), 300))+after(o.Message, 300))
 		case o.Action != preview.None && o.State != deploy.ObjectPending:
 			lines = append(lines, "**"+string(o.Action)+"** "+code(short(o.ID.String(), 300)))
 		}

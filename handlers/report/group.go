@@ -126,6 +126,9 @@ func ownNames(t render.Target) *regexp.Regexp {
 
 // noteworthy reports whether a change has anything to be said of it.
 func noteworthy(p Part, c preview.Change) bool {
+	if c.Action == preview.Encrypted { // counted with the target; told by itself where it changes
+		return len(c.Fields) > 0 || c.Origin == (render.Origin{}) || len(findingsOn(p, c.ID)) > 0
+	}
 	return c.Action != preview.None || len(c.Fields) > 0 || len(c.Warnings) > 0 || len(findingsOn(p, c.ID)) > 0
 }
 

@@ -18,6 +18,7 @@ type progress struct {
 	watched int // that are to be healthy in the end
 	pruned  int
 	kept    int
+	skipped int
 	failed  int // not applied, or not healthy
 }
 
@@ -30,6 +31,9 @@ func progressOf(r deploy.Receipt) progress {
 			continue
 		case deploy.ObjectKept:
 			p.kept++
+			continue
+		case deploy.ObjectSkipped:
+			p.skipped++
 			continue
 		case deploy.ObjectFailed, deploy.ObjectUnhealthy:
 			p.failed++
@@ -69,6 +73,9 @@ func (p progress) objects() string {
 	}
 	if p.kept > 0 {
 		words = append(words, number(p.kept)+" kept")
+	}
+	if p.skipped > 0 {
+		words = append(words, number(p.skipped)+" encrypted")
 	}
 	return strings.Join(words, ", ")
 }
@@ -115,4 +122,5 @@ var objectStates = map[deploy.ObjectState]string{
 	deploy.ObjectPruned:    "pruned",
 	deploy.ObjectKept:      "kept",
 	deploy.ObjectFailed:    "failed",
+	deploy.ObjectSkipped:   "not applied",
 }

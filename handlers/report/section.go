@@ -109,17 +109,25 @@ func liveNotes(p Part) []string {
 // unchanged says how many objects were compared and found equal, so that silence
 // is never mistaken for it.
 func (g group) unchanged() []string {
-	p := g.first()
 	t := count(g.parts...)
 	n := t.actions[preview.None]
 	where := ""
 	if len(g.parts) > 1 {
 		where = " in all of them"
 	}
+	if sealed := t.actions[preview.Encrypted]; sealed > 0 {
+		note := fmt.Sprintf("%s encrypted by SOPS: neither compared nor applied by Slipway%s.\n", plural(sealed, "object"), where)
+		return append(g.counted(t, n, where), note)
+	}
+	return g.counted(t, n, where)
+}
+
+func (g group) counted(t tally, n int, where string) []string {
+	p := g.first()
 	switch {
 	case t.objects == 0 && p.Plan.Live == preview.LiveCompared:
 		return []string{"It has no objects.\n"}
-	case n == t.objects && n > 0:
+	case n == t.compared() && n > 0:
 		return []string{fmt.Sprintf("No change: %s compared%s.\n", plural(n, "object"), where)}
 	case n > 0:
 		return []string{fmt.Sprintf("%s compared and unchanged%s.\n", plural(n, "further object"), where)}

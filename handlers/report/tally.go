@@ -38,7 +38,7 @@ func count(parts ...Part) tally {
 		for action, n := range p.Plan.Counts() {
 			t.actions[action] += n
 			t.objects += n
-			changes = changes || action != preview.None && action != preview.Unknown
+			changes = changes || action != preview.None && action != preview.Unknown && action != preview.Encrypted
 		}
 		if changes {
 			t.changing++
@@ -46,6 +46,9 @@ func count(parts ...Part) tally {
 	}
 	return t
 }
+
+// compared is how many objects were held against what is live, or would have been.
+func (t tally) compared() int { return t.objects - t.actions[preview.Encrypted] }
 
 // changes prints "2 create, 5 update", the actions in their fixed order; empty
 // when nothing would be done.
@@ -75,6 +78,7 @@ func (t tally) trouble() []string {
 	say(t.findings[policy.Deny], "%s denied")
 	say(t.actions[preview.Refused], "%s refused")
 	say(t.actions[preview.Unknown], "%s unknown")
+	say(t.actions[preview.Encrypted], "%s encrypted")
 	if t.findings[policy.Warn] > 0 {
 		words = append(words, plural(t.findings[policy.Warn], "warning"))
 	}
@@ -91,7 +95,7 @@ func (t tally) main() string {
 	case t.changing > 0 && t.changes() != "":
 		return fmt.Sprintf("%s %s: %s", plural(t.changing, "target"), agree(t.changing, "changes", "change"), t.changes())
 	case t.failed == 0 && t.actions[preview.Refused]+t.actions[preview.Unknown] == 0 && t.live[preview.LiveUnreachable] == 0:
-		return fmt.Sprintf("No change: %s of %s compared", plural(t.objects, "object"), plural(t.targets, "target"))
+		return fmt.Sprintf("No change: %s of %s compared", plural(t.compared(), "object"), plural(t.targets, "target"))
 	default:
 		return plural(t.targets, "target") + " affected"
 	}

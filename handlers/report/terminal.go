@@ -111,6 +111,9 @@ func (p paint) plan(b *strings.Builder, part Part) {
 	if n := part.Plan.Counts()[preview.None]; n > 0 {
 		fmt.Fprintf(b, "  %s compared and unchanged\n", plural(n, "object"))
 	}
+	if n := part.Plan.Counts()[preview.Encrypted]; n > 0 {
+		fmt.Fprintf(b, "  %s encrypted by SOPS: neither compared nor applied by Slipway\n", plural(n, "object"))
+	}
 }
 
 // change prints one object with its diff.
