@@ -106,6 +106,9 @@ type Proposal struct {
 	Body    string // its first line is a marker
 	Message string // of the commit
 	Files   []File
+	// Adopt makes, of the body that the branch's open pull request has, the one that it
+	// is to have; Body where it is nil.
+	Adopt func(body string) string
 }
 
 // A File is a file's new content.

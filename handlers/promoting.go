@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/deploy"
@@ -152,7 +151,7 @@ func (r *rollout) pair(ctx context.Context, w way, source *stop, application ren
 		environment render.Environment
 	}{{from, w.from.Name}, {to, w.to.Name}} {
 		if end.target == nil {
-			return promotion.Pair{}, none, &render.Problem{Message: fmt.Sprintf("there is no application %s in %s", application, end.environment)}, nil
+			return promotion.Pair{}, none, r.noApplication(application, end.environment), nil
 		}
 	}
 	record := source.records[*from]
@@ -178,6 +177,19 @@ func (r *rollout) targetOf(environment render.Environment, application render.Ap
 	return nil
 }
 
+// noApplication says that an environment does not have an application, and which it has.
+func (r *rollout) noApplication(application render.Application, environment render.Environment) *render.Problem {
+	var known []string
+	for target := range r.rendered {
+		if target.Environment == environment {
+			known = append(known, string(target.Application))
+		}
+	}
+	problem := report.UnknownName("application", string(application), known)
+	problem.Message = fmt.Sprintf("there is no application %s in %s", application, environment)
+	return problem
+}
+
 // unfit says why what runs at the source is not to be promoted.
 func unfit(from render.Target, record inventory.Record, settings deploy.PromotionSettings, now time.Time) *render.Problem {
 	switch soak := time.Duration(settings.Soak); {
@@ -195,110 +207,4 @@ func unfit(from render.Target, record inventory.Record, settings deploy.Promotio
 		}
 	}
 	return nil
-}
-
-// propose opens one pull request for each application, or one for all.
-func (r *rollout) propose(ctx context.Context, c command.Command, w way, offers []offer, problems []render.Problem) (report.CommandResult, error) {
-	result := report.CommandResult{Command: c.Text, State: report.CommandDone}
-	var said []string
-	changed := slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return len(o.Edits) == 0 })
-	for _, same := range slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return len(o.Edits) > 0 }) {
-		said = append(said, fmt.Sprintf("`%s` runs the images of `%s` already.", same.To, same.From))
-	}
-	groups := [][]offer{changed}
-	if w.settings.Group == deploy.ByApplication {
-		groups = nil
-		for _, o := range changed {
-			groups = append(groups, []offer{o})
-		}
-	}
-	for _, group := range groups {
-		if len(group) == 0 {
-			continue
-		}
-		proposed, err := r.Proposals.Propose(ctx, r.repo, r.proposal(w, group))
-		if err != nil {
-			return result, err
-		}
-		line, problem := outcome(proposed, group)
-		if problem != nil {
-			problems = append(problems, *problem)
-			continue
-		}
-		said = append(said, line)
-		result.Link, result.LinkText = fmt.Sprintf("%s/%s/pull/%d", r.Web, r.repo, proposed.Number), fmt.Sprintf("#%d", proposed.Number)
-	}
-	for _, problem := range problems {
-		if len(said) > 0 {
-			said = append(said, strings.TrimSuffix("Not promoted: "+problem.Message+"; "+problem.Hint, "; ")+".")
-		}
-	}
-	if len(said) == 0 && len(problems) > 0 {
-		return refuse(c, &problems[0]), nil
-	}
-	result.Message = strings.Join(said, " ")
-	return result, nil
-}
-
-// outcome says what became of a proposal.
-func outcome(proposed Proposed, group []offer) (string, *render.Problem) {
-	name := string(group[0].To.Application)
-	if len(group) > 1 {
-		name = fmt.Sprintf("%d applications", len(group))
-	}
-	switch proposed.Outcome {
-	case ProposalOpened:
-		return fmt.Sprintf("#%d carries %s onwards.", proposed.Number, name), nil
-	case ProposalUpdated:
-		return fmt.Sprintf("#%d was open already, and now carries what is deployed of %s.", proposed.Number, name), nil
-	case ProposalSame:
-		return fmt.Sprintf("#%d is open already and says the same of %s.", proposed.Number, name), nil
-	case ProposalNotOurs:
-		return "", &render.Problem{Message: fmt.Sprintf("#%d has commits of a person; it is left alone", proposed.Number), Hint: "merge or close it, delete its branch, and promote again"}
-	}
-	return "", &render.Problem{Message: "GitHub refuses the promotion: " + proposed.Reason}
-}
-
-// proposal is the pull request of some applications' promotion.
-func (r *rollout) proposal(w way, group []offer) Proposal {
-	p := report.PromotionReport{From: w.from.Name, To: w.to.Name, AskedBy: w.askedBy, AskedAt: w.askedAt, RepositoryURL: r.Web + "/" + r.repo.String()}
-	branch := fmt.Sprintf("slipway/promote/%s-to-%s", w.from.Name, w.to.Name)
-	if w.settings.Group == deploy.ByApplication {
-		p.Application = group[0].To.Application
-		branch += "/" + string(p.Application)
-	}
-	var files []File
-	for _, o := range group {
-		p.Carried = append(p.Carried, carry(o))
-		for _, edit := range o.Edits {
-			files = append(files, File{Path: edit.Path, Content: edit.Content})
-		}
-	}
-	title, body := report.Promotion(p)
-	return Proposal{
-		Branch: strings.TrimSuffix(branch, "/"), Base: r.repo.DefaultBranch, Parent: r.commit,
-		Title: title, Body: body, Message: title + "\n\nAsked for by " + w.askedBy + ".", Files: files,
-	}
-}
-
-// carry is what a promotion's pull request says of one application.
-func carry(o offer) report.CarriedApplication {
-	carried := report.CarriedApplication{Application: o.To.Application, Commit: o.deployed.Commit, HealthySince: o.deployed.Ended}
-	for _, change := range o.Changes {
-		container := fmt.Sprintf("%s %s: container %s", change.Object.Kind, change.Object.Name, change.Container)
-		image := report.CarriedImage{Old: change.Old.String(), New: change.New.String()}
-		i := slices.IndexFunc(carried.Images, func(c report.CarriedImage) bool { return c.Old == image.Old && c.New == image.New })
-		if i < 0 {
-			carried.Images, i = append(carried.Images, image), len(carried.Images)
-		}
-		carried.Images[i].Containers = append(carried.Images[i].Containers, container)
-	}
-	for _, edit := range o.Edits {
-		carried.Files = append(carried.Files, edit.Path)
-	}
-	for _, left := range o.Left {
-		carried.NotCarried = append(carried.NotCarried, left.String())
-	}
-	slices.Sort(carried.NotCarried)
-	return carried
 }

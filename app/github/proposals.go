@@ -124,6 +124,9 @@ func (p *Proposals) open(ctx context.Context, repo handlers.Repository, proposal
 // branch was brought to another commit already.
 func (p *Proposals) adopt(ctx context.Context, repo handlers.Repository, proposal handlers.Proposal, open *gogithub.PullRequest, moved bool) (handlers.Proposed, error) {
 	done := handlers.Proposed{Number: open.GetNumber(), Outcome: handlers.ProposalUpdated}
+	if proposal.Adopt != nil {
+		proposal.Body = cutRunes(proposal.Adopt(open.GetBody()), commentRunes)
+	}
 	if says(open, proposal) {
 		if !moved {
 			done.Outcome = handlers.ProposalSame

@@ -16,12 +16,17 @@ type PromotionReport struct {
 	Application render.Application
 	// Carried are the applications of which something changes, sorted.
 	Carried []CarriedApplication
-	// AskedBy is the login of who asked, who counts as the author; AskedAt is the
-	// comment's page, empty for a promotion from a terminal.
-	AskedBy, AskedAt string
+	// Askers are those who asked; the first counts as the author.
+	Askers []Asker
 	// RepositoryURL is the repository's page, e.g. https://github.com/acme/shop;
 	// without it there are no links to commits.
 	RepositoryURL string
+}
+
+// An Asker is somebody who asked for a promotion.
+type Asker struct {
+	Login string `json:"login"`
+	At    string `json:"at,omitempty"` // the comment's page; empty from a terminal
 }
 
 // A CarriedApplication is what a promotion changes of one application.
@@ -192,15 +197,27 @@ func commitLink(repositoryURL string, c render.Commit) string {
 
 // asked says who asked, and where.
 func (p PromotionReport) asked() string {
-	if p.AskedBy == "" {
+	if len(p.Askers) == 0 || p.Askers[0].Login == "" {
 		return ""
 	}
-	who := code(short(p.AskedBy, 60))
-	where := ""
-	if link := namedLink("in a comment", p.AskedAt); link != "" && size(link) < 1000 {
-		where = " " + link
+	const most = 20
+	text := "Asked for by " + p.Askers[0].print() + ", who counts as the author"
+	var others []string
+	for _, a := range p.Askers[1:min(len(p.Askers), most)] {
+		others = append(others, a.print())
 	}
-	return fmt.Sprintf("Asked for by %s%s, who counts as the author.\n\n", who, where)
+	if len(others) > 0 {
+		text += "; also asked for by " + strings.Join(others, ", ")
+	}
+	return text + ".\n\n"
+}
+
+func (a Asker) print() string {
+	who := code(short(a.Login, 60))
+	if link := namedLink("in a comment", a.At); link != "" && size(link) < 1000 {
+		who += " " + link
+	}
+	return who
 }
 
 // where names, folded, the containers and the files.

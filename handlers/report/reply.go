@@ -37,6 +37,8 @@ type CommandResult struct {
 	Message string
 	// Problem says why a command was refused or failed, and what to do.
 	Problem *render.Problem
+	// Reasons say why parts of the command were not done, each with what to do.
+	Reasons []render.Problem
 	// Link is a page to go on with, e.g. the promotion's; LinkText names it.
 	Link, LinkText string
 	// Help is set for the verb help, Status for the verb status.
@@ -82,6 +84,7 @@ func (r CommandReply) body(b brevity) string {
 	}
 	for _, result := range r.Results[:min(most, len(r.Results))] {
 		s.WriteString(result.line(b) + "\n")
+		s.WriteString(result.reasons(b))
 		if len(result.Help) > 0 {
 			s.WriteString(helpTable(result.Help, b) + "\n")
 		}
@@ -129,6 +132,17 @@ func (c CommandResult) line(b brevity) string {
 		s.WriteString(": " + problemNote(p))
 	}
 	return s.String() + "\n"
+}
+
+// reasons lists what was not done.
+func (c CommandResult) reasons(b brevity) string {
+	if len(c.Reasons) == 0 {
+		return ""
+	}
+	return list(c.Reasons, b.items, "reason", func(p render.Problem) string {
+		p.Message, p.Hint = brief(p.Message, b.notes), brief(p.Hint, b.notes)
+		return "❌ " + problemNote(p)
+	})
 }
 
 // helpTable lists the verbs.

@@ -25,7 +25,7 @@ func hostileStories(s string, n int) []story {
 	stories := []story{{name: "deployment", text: report.Deployment(hostileDeployment(target, id, problem, s, n))}}
 	status := report.StatusReport{}
 	reply := report.CommandReply{Comment: 7, DetailsURL: s}
-	promotion := report.PromotionReport{From: target.Environment, To: render.Environment(s), Application: target.Application, AskedBy: s, AskedAt: s, RepositoryURL: s}
+	promotion := report.PromotionReport{From: target.Environment, To: render.Environment(s), Application: target.Application, Askers: []report.Asker{{Login: s, At: s}, {Login: s, At: s}}, RepositoryURL: s}
 	drift := report.DriftReport{Environment: target.Environment}
 	for range n {
 		past := &inventory.Deployment{Commit: render.Commit(s), State: inventory.Failed, Reason: s, By: s}

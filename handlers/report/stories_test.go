@@ -144,6 +144,11 @@ func replies() map[string]report.CommandReply {
 		return report.CommandResult{Command: command, State: report.CommandRefused, Problem: p}
 	}
 	return map[string]report.CommandReply{
+		"reply-reasons": reply(
+			report.CommandResult{Command: "/promote dev→staging", State: report.CommandRefused, Problem: &render.Problem{Message: "nothing is promoted, for 2 reasons"}, Reasons: []render.Problem{
+				*report.NothingDeployed(render.Target{Environment: "dev", Application: "web"}), {Message: "there is no application cart in staging", Hint: "there are: `web`"}}},
+			report.CommandResult{Command: "/promote staging→production", State: report.CommandDone, Message: "#15 carries web onwards.", Link: "https://github.com/acme/shop/pull/15", LinkText: "#15", Reasons: []render.Problem{
+				{Message: "there is no application cart in production"}}}),
 		"reply-done": reply(report.CommandResult{Command: "/promote staging→production web", State: report.CommandDone,
 			Message: "carries `1.4.2` of `web` to `production`:", Link: "https://github.com/acme/shop/pull/13", LinkText: "pull request 13"}),
 		"reply-working": reply(report.CommandResult{Command: "/plan", State: report.CommandWorking, Message: "planning `9b2e7f1`"},
@@ -187,8 +192,8 @@ func promotions() map[string]report.PromotionReport {
 		Files: []string{"apps/cart/overlays/production/patch.yaml"},
 	}
 	one := report.PromotionReport{From: "staging", To: "production", Application: "web", Carried: []report.CarriedApplication{web},
-		AskedBy: "bob", AskedAt: "https://github.com/acme/shop/pull/12#issuecomment-4711", RepositoryURL: "https://github.com/acme/shop"}
-	all := report.PromotionReport{From: "staging", To: "production", Carried: []report.CarriedApplication{cart, web}, AskedBy: "bob"}
+		Askers: []report.Asker{{Login: "bob", At: "https://github.com/acme/shop/pull/12#issuecomment-4711"}, {Login: "carol", At: "https://github.com/acme/shop/pull/14#issuecomment-4712"}}, RepositoryURL: "https://github.com/acme/shop"}
+	all := report.PromotionReport{From: "staging", To: "production", Carried: []report.CarriedApplication{cart, web}, Askers: []report.Asker{{Login: "bob"}}}
 	return map[string]report.PromotionReport{"promotion": one, "promotion-all": all}
 }
 
