@@ -23,6 +23,8 @@ type audience interface {
 	progress(receipt deploy.Receipt)
 	// notBegun tells that an environment waits behind one that did not end well.
 	notBegun(environment, behind render.Environment)
+	// begun signals that the first of a rollout's targets is being applied, once.
+	begun() <-chan struct{}
 	// say makes known what was told: at each turn, and from time to time between.
 	say(ctx context.Context) error
 }
@@ -35,9 +37,15 @@ type announcer struct {
 	carrier int                         // the pull request that brought the commit, where others are told of it
 	untold  map[render.Environment]bool // environments that were deployed already, which GitHub does not know
 
+	began chan struct{} // holds one signal
+
 	mu           sync.Mutex
+	signalled    bool
 	environments []report.EnvironmentDeployment
 }
+
+// begun implements [audience].
+func (a *announcer) begun() <-chan struct{} { return a.began }
 
 // known is what is to be said of a target before the rollout comes to it.
 func (r *rollout) known(s *stop, q deploy.Request) report.TargetDeployment {
@@ -58,6 +66,10 @@ func (a *announcer) progress(receipt deploy.Receipt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.put(receipt)
+	if receipt.State == deploy.Applying && !a.signalled {
+		a.signalled = true
+		a.began <- struct{}{}
+	}
 }
 
 // put replaces a target's receipt. The caller holds the lock.
@@ -101,26 +113,30 @@ func (a *announcer) notBegun(environment, behind render.Environment) {
 	}
 }
 
-// tick says how things stand from time to time, until the result is called. What
-// cannot be said then is said at the end.
+// tick says how things stand as soon as something begins, and from time to time, until
+// the result is called. What cannot be said then is said at the end.
 func (r *rollout) tick(ctx context.Context, told audience) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		ticker := time.NewTicker(announceEvery)
 		defer ticker.Stop()
 		for {
 			select {
+			case <-over:
+				return
 			case <-ctx.Done():
 				return
+			case <-told.begun():
 			case <-ticker.C:
-				if err := told.say(ctx); err != nil && ctx.Err() == nil {
-					r.Log.WarnContext(ctx, "the deployment comment could not be edited; it will be at the end", "error", err)
-				}
+			}
+			// Not cut short when all is over: a comment half sent may be there or not.
+			if err := told.say(ctx); err != nil && ctx.Err() == nil {
+				r.Log.WarnContext(ctx, "the deployment comment could not be edited; it will be at the end", "error", err)
 			}
 		}
 	})
-	return func() { cancel(); ended.Wait() }
+	return func() { close(over); ended.Wait() }
 }
 
 // say implements [audience]: it makes comments and GitHub's Deployments say how things stand.

@@ -137,15 +137,32 @@ func (r *rollout) engine() *render.Engine {
 	return r.Planner.Renderers.Engine(r.repo, r.judge.Sensitive)
 }
 
-// environment applies one environment's targets: those that it depends on one by
-// one, then the others side by side. It reports whether the next may begin.
+// environment applies one environment's targets, and says how it goes. It reports
+// whether the next may begin.
 func (r *rollout) environment(ctx context.Context, s *stop, told audience) (bool, error) {
+	stopTicking := r.tick(ctx, told)
+	receipts, err := r.targets(ctx, s, told)
+	stopTicking()
+	if err != nil {
+		return false, err
+	}
+	ok := !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return !done(r) })
+	if !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return r.State == deploy.Applied }) {
+		return ok, nil // nothing that could not be said with the end of it all
+	}
+	// What had drifted is as Git has it now; its issue need not wait for the clock.
+	if err := r.Queue.Insert(ctx, CheckDrift{Repository: r.repo, Environment: s.settings.Name}); err != nil {
+		return false, err
+	}
+	return ok, told.say(ctx)
+}
+
+// targets applies those that others depend on one by one, then the others side by
+// side. A receipt without a state is of one that was not begun.
+func (r *rollout) targets(ctx context.Context, s *stop, told audience) ([]deploy.Receipt, error) {
 	receipts := make([]deploy.Receipt, len(s.requests))
 	group, bounded := errgroup.WithContext(ctx)
 	group.SetLimit(targetsAtOnce)
-	if err := told.say(ctx); err != nil {
-		return false, err
-	}
 	for i, request := range s.requests {
 		one := func() (err error) {
 			if receipts[i], err = r.target(bounded, s, request, told); err == nil {
@@ -157,26 +174,11 @@ func (r *rollout) environment(ctx context.Context, s *stop, told audience) (bool
 			group.Go(one)
 			continue
 		}
-		if err := one(); err != nil {
-			return false, err
-		}
-		if !done(receipts[i]) {
-			return false, told.say(ctx)
+		if err := one(); err != nil || !done(receipts[i]) {
+			return receipts, err
 		}
 	}
-	stopTicking := r.tick(ctx, told)
-	err := group.Wait()
-	stopTicking()
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return r.State == deploy.Applied }) {
-		// What had drifted is as Git has it now; its issue need not wait for the clock.
-		if err := r.Queue.Insert(ctx, CheckDrift{Repository: r.repo, Environment: s.settings.Name}); err != nil {
-			return false, err
-		}
-	}
-	return !slices.ContainsFunc(receipts, func(r deploy.Receipt) bool { return !done(r) }), told.say(ctx)
+	return receipts, group.Wait()
 }
 
 // done reports whether a later environment may begin behind this receipt.

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,26 +21,50 @@ import (
 // when nothing is. A check that could not run closes nothing.
 func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
 	r, err := w.rollout(ctx, job.Repository)
-	if err != nil || r.judge == nil {
-		return err
-	}
-	settings, ok := r.judge.Environments.Get(job.Environment)
-	if !ok || settings.ServiceAccount == "" {
-		return nil
-	}
-	d, compared, err := r.drift(ctx, settings)
-	if errors.Is(err, errUnderWay) {
-		return nil // what is live is between two commits; it is looked at when it has arrived
-	}
 	if err != nil {
 		return err
 	}
-	if err := r.keepDriftIssue(ctx, d, compared); !errors.Is(err, ErrNoIssues) {
+	switch err = r.checkEnvironment(ctx, job.Environment); {
+	case errors.Is(err, errUnderWay):
+		return nil // what is live is between two commits; it is looked at when it has arrived
+	case errors.Is(err, ErrNoIssues):
+		w.Log.WarnContext(ctx, "the repository has issues switched off: drift is not told", "repository", job.Repository.String(),
+			"environment", string(job.Environment))
+		return nil
+	}
+	return err
+}
+
+// checkEnvironment checks one environment, or says why it is not.
+func (r *rollout) checkEnvironment(ctx context.Context, name render.Environment) error {
+	d := report.DriftReport{Repository: r.repo.String(), Environment: name}
+	if r.judge == nil && r.configuration != "" {
+		return r.keepDriftIssue(ctx, d, 0, &render.Problem{
+			Message: fmt.Sprintf("the configuration on %s is broken, so nobody knows what to look at", r.repo.DefaultBranch), Hint: "mend " + r.configuration,
+		})
+	}
+	if r.judge == nil {
+		return r.Issues.Close(ctx, r.repo, driftMarker(name), report.DriftUnwatched(name, "the repository has no `"+config.File+"` any more"))
+	}
+	settings, ok := r.judge.Environments.Get(name)
+	if !ok {
+		return r.Issues.Close(ctx, r.repo, driftMarker(name), report.DriftUnwatched(name, "`"+r.configuration+"` has no such environment any more"))
+	}
+	if settings.ServiceAccount == "" {
+		return r.keepDriftIssue(ctx, d, 0, &render.Problem{
+			Message: "the environment selects no service account, so there is nobody to look as", Hint: "set serviceAccount in " + r.configuration,
+		})
+	}
+	d, compared, whole, err := r.drift(ctx, settings)
+	if err != nil {
 		return err
 	}
-	w.Log.WarnContext(ctx, "the repository has issues switched off: drift is not told", "repository", job.Repository.String(),
-		"environment", string(job.Environment), "targets", len(d.Parts))
-	return nil
+	return r.keepDriftIssue(ctx, d, compared, whole)
+}
+
+// driftMarker is the first line of an environment's drift issue.
+func driftMarker(name render.Environment) string {
+	return strings.TrimSpace(report.DriftMarker(name)) + " -->"
 }
 
 // errUnderWay says that a deployment is under way, so that nothing can be said of
@@ -56,23 +81,24 @@ func running(record inventory.Record) *inventory.Deployment {
 }
 
 // drift asks the environment's cluster about every target that is deployed there. It
-// returns how many objects were compared, too.
-func (r *rollout) drift(ctx context.Context, settings config.Environment) (d report.DriftReport, compared int, err error) {
-	d = report.DriftReport{Repository: r.repo.String(), Environment: settings.Name}
+// returns how many objects were compared, too, and why nothing is known of the
+// environment as a whole.
+func (r *rollout) drift(ctx context.Context, settings config.Environment) (d report.DriftReport, compared int, whole *render.Problem, err error) {
 	s, err := r.stop(ctx, settings)
 	if err != nil {
 		if ctx.Err() != nil {
-			return d, 0, err
+			return d, 0, nil, err
 		}
 		s = r.unread(settings, err)
 		s.problem.Hint = "it is looked at again at the next check"
 	}
 	for _, record := range s.records {
 		if record.Current != nil && record.Current.State == inventory.Applying {
-			return d, 0, errUnderWay
+			return d, 0, nil, errUnderWay
 		}
 	}
-	return r.driftOf(ctx, s)
+	d, compared, err = r.driftOf(ctx, s)
+	return d, compared, s.problem, err
 }
 
 // driftOf checks the targets of a stop, and counts the objects that were compared. One
@@ -140,7 +166,7 @@ func driftParts(ctx context.Context, cluster *preview.Cluster, problem *render.P
 	}
 	for _, result := range drift.Check(ctx, cluster, requests) {
 		compared += result.Checked
-		part := report.DriftPart{Target: result.Target, Cluster: cluster.Name(), Commit: result.Commit, Digest: result.Digest, Since: now, Problem: result.Problem}
+		part := report.DriftPart{Target: result.Target, Cluster: cluster.Name(), Commit: result.Commit, Digest: result.Digest, Since: now, Problem: result.Problem, Unknown: result.Unknown}
 		if result.Problem != nil {
 			part.FailingSince = now
 		}
@@ -164,33 +190,4 @@ func drifted(object drift.Object) report.DriftedObject {
 		})
 	}
 	return told
-}
-
-// boundDrift is bound to a drift issue: the digest of what it tells.
-const boundDrift = "drift"
-
-// keepDriftIssue makes the environment's issue say what has drifted.
-func (r *rollout) keepDriftIssue(ctx context.Context, d report.DriftReport, compared int) error {
-	marker := strings.TrimSpace(report.DriftMarker(d.Environment)) + " -->"
-	number, body, err := r.Issues.Find(ctx, r.repo, marker)
-	if err != nil {
-		return err
-	}
-	found := slices.ContainsFunc(d.Parts, func(p report.DriftPart) bool { return len(p.Objects) > 0 })
-	switch {
-	case len(d.Parts) == 0:
-		if number == 0 {
-			return nil
-		}
-		return r.Issues.Close(ctx, r.repo, marker, report.DriftClosed(d.Environment, d.Targets, compared))
-	case number == 0 && !found:
-		r.Log.WarnContext(ctx, "drift could not be looked for", "repository", r.repo.String(), "environment", string(d.Environment), "reason", d.Parts[0].Problem.Message)
-		return nil
-	case bound(body)[boundDrift] == d.Digest():
-		return nil
-	}
-	title, text := report.DriftIssue(d)
-	_, rest, _ := strings.Cut(text, "\n")
-	_, err = r.Issues.Keep(ctx, r.repo, marker, title, bind(marker+"\n"+rest, map[string]string{boundDrift: d.Digest()}))
-	return err
 }

@@ -293,5 +293,8 @@ func (l *listener) progress(receipt deploy.Receipt) {
 // notBegun implements [audience]: what has no receipt has not begun.
 func (*listener) notBegun(render.Environment, render.Environment) {}
 
+// begun implements [audience]: nobody waits to be told.
+func (*listener) begun() <-chan struct{} { return nil }
+
 // say implements [audience]: all is said as it is heard.
 func (*listener) say(context.Context) error { return nil }

@@ -95,6 +95,8 @@ type Issues interface {
 	Find(ctx context.Context, repo Repository, marker string) (number int, body string, err error)
 	// Close closes the open issue, if there is one, with a comment that says why.
 	Close(ctx context.Context, repo Repository, marker, closing string) error
+	// Open returns the markers of the open issues that begin so, sorted.
+	Open(ctx context.Context, repo Repository, prefix string) (markers []string, err error)
 }
 
 // A Proposal is a pull request that Slipway opens.

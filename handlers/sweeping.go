@@ -3,12 +3,14 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
 )
 
 // Sweep looks at every repository: what the default branch says is deployed, even
@@ -75,16 +77,40 @@ func (w *Worker) swept(ctx context.Context, repo Repository, job Sweep) ([]Job, 
 	}
 	var said report.Report
 	settings, problems, err := w.Planner.settings(ctx, repo, tree, &said)
-	if err != nil || len(problems) > 0 || said.Configuration == "" {
+	if err != nil {
 		return nil, err
 	}
+	if len(problems) > 0 || said.Configuration == "" {
+		return w.unwatched(ctx, repo, nil), nil
+	}
 	jobs := []Job{DeployBranch{Repository: repo}}
+	var watched []render.Environment
 	for _, environment := range settings.Environments {
+		if environment.ServiceAccount != "" {
+			watched = append(watched, environment.Name)
+		}
 		if due(environment, job) {
 			jobs = append(jobs, CheckDrift{Repository: repo, Environment: environment.Name})
 		}
 	}
-	return jobs, nil
+	return append(jobs, w.unwatched(ctx, repo, watched)...), nil
+}
+
+// unwatched are the environments that have an open drift issue, and that no schedule
+// has looked at: what their issues say is no longer so, or not known.
+func (w *Worker) unwatched(ctx context.Context, repo Repository, watched []render.Environment) []Job {
+	markers, err := w.Issues.Open(ctx, repo, report.DriftIssues)
+	if err != nil {
+		w.Log.WarnContext(ctx, "drift issues could not be listed", "repository", repo.String(), "error", err)
+		return nil
+	}
+	var jobs []Job
+	for _, marker := range markers {
+		if name, ok := report.DriftEnvironment(marker); ok && !slices.Contains(watched, name) {
+			jobs = append(jobs, CheckDrift{Repository: repo, Environment: name})
+		}
+	}
+	return jobs
 }
 
 // due reports whether an environment's schedule came due in the sweep's time. One

@@ -26,7 +26,7 @@ type carried struct {
 // announcer finds out whom there is to tell: of each target, the pull requests that
 // brought it; where there are none, the one that the rollout is of.
 func (r *rollout) announcer(ctx context.Context, stops []*stop) (*announcer, error) {
-	a := &announcer{rollout: r, untold: map[render.Environment]bool{}}
+	a := &announcer{rollout: r, began: make(chan struct{}, 1), untold: map[render.Environment]bool{}}
 	brought := map[render.Commit][]render.Target{}
 	var order []render.Commit
 	trees := map[render.Commit]render.Tree{}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -105,15 +107,31 @@ func (i *Issues) Close(ctx context.Context, repo handlers.Repository, marker, cl
 	return nil
 }
 
+// Open implements [handlers.Issues].
+func (i *Issues) Open(ctx context.Context, repo handlers.Repository, prefix string) ([]string, error) {
+	ours, err := i.list(ctx, repo, func(marker string) bool { return strings.HasPrefix(marker, prefix) }, "state=open")
+	if err != nil {
+		return nil, onlyOthers(err)
+	}
+	var markers []string
+	for _, each := range ours {
+		markers = append(markers, markerOf(each.Body))
+	}
+	slices.Sort(markers)
+	return slices.Compact(markers), nil
+}
+
 // open returns our open issues with the marker, oldest first.
 func (i *Issues) open(ctx context.Context, repo handlers.Repository, marker string) ([]issue, error) {
-	return i.list(ctx, repo, marker, "state=open")
+	return i.list(ctx, repo, is(marker), "state=open")
 }
+
+func is(marker string) func(string) bool { return func(other string) bool { return other == marker } }
 
 // closed returns our issue with the marker that closed last, less than a week ago.
 func (i *Issues) closed(ctx context.Context, repo handlers.Repository, marker string) ([]issue, error) {
 	since := i.app.now().Add(-reopenWithin)
-	recent, err := i.list(ctx, repo, marker, "state=closed&since="+url.QueryEscape(since.UTC().Format(time.RFC3339)))
+	recent, err := i.list(ctx, repo, is(marker), "state=closed&since="+url.QueryEscape(since.UTC().Format(time.RFC3339)))
 	var last []issue
 	for _, each := range recent {
 		if each.ClosedAt.After(since) && (last == nil || !each.ClosedAt.Before(last[0].ClosedAt)) {
@@ -123,8 +141,8 @@ func (i *Issues) closed(ctx context.Context, repo handlers.Repository, marker st
 	return last, err
 }
 
-// list returns our issues with the marker, oldest first.
-func (i *Issues) list(ctx context.Context, repo handlers.Repository, marker, filter string) ([]issue, error) {
+// list returns our issues with a marker that is meant, oldest first.
+func (i *Issues) list(ctx context.Context, repo handlers.Repository, meant func(marker string) bool, filter string) ([]issue, error) {
 	bot, err := i.app.bot(ctx)
 	if err != nil {
 		return nil, err
@@ -145,7 +163,7 @@ func (i *Issues) list(ctx context.Context, repo handlers.Repository, marker, fil
 			return nil, err
 		}
 		for _, candidate := range found {
-			if candidate.Pull != nil || markerOf(candidate.Body) != marker {
+			if candidate.Pull != nil || markerOf(candidate.Body) == "" || !meant(markerOf(candidate.Body)) {
 				continue
 			}
 			mine, err := i.app.wrote(ctx, candidate.byline)

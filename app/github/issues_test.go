@@ -217,3 +217,24 @@ func TestCloseLockedIssue(t *testing.T) {
 		}
 	}
 }
+
+// The open issues of ours that begin so: not closed ones, not a person's who copies the line.
+func TestOpenIssues(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	issues := w.slipway.Issues()
+	for _, environment := range []string{"b", "a", "gone"} {
+		marker := "<!-- slipway:drift " + environment + " -->"
+		_, err := issues.Keep(t.Context(), w.where, marker, "Drift", marker+"\ntext")
+		w.must(err)
+	}
+	w.must(issues.Close(t.Context(), w.where, "<!-- slipway:drift gone -->", "closed"))
+	_, err := issues.Keep(t.Context(), w.where, "<!-- slipway:other -->", "Other", "<!-- slipway:other -->\ntext")
+	w.must(err)
+	_, err = w.repo.OpenIssue("alice", "Mine", "<!-- slipway:drift mine -->\ntext")
+	w.must(err)
+	got, err := issues.Open(t.Context(), w.where, "<!-- slipway:drift ")
+	w.must(err)
+	if diff := cmp.Diff([]string{"<!-- slipway:drift a -->", "<!-- slipway:drift b -->"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

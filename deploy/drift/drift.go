@@ -40,6 +40,8 @@ type Result struct {
 	Digest string `json:"digest,omitempty"`
 	// Checked is how many objects were compared, or found missing.
 	Checked int `json:"checked"`
+	// Unknown are objects that could not be compared, though others could.
+	Unknown []render.ObjectID `json:"unknown,omitempty"`
 	// Problem says why the check could not run, or could not compare every object;
 	// Objects are then what was found nevertheless, and no drift is not known to be
 	// none. Its words have no secret values.
@@ -126,6 +128,7 @@ func (r *Result) fill(observed []preview.Observation) {
 	for _, o := range observed {
 		if o.Unknown != nil {
 			unknown = append(unknown, *o.Unknown)
+			r.Unknown = append(r.Unknown, o.ID)
 			continue
 		}
 		r.Checked++

@@ -105,6 +105,10 @@ func (d DeploymentReport) row(e EnvironmentDeployment, t TargetDeployment) deplo
 	if r.state != string(deploy.Waiting) { // nothing is written yet
 		r.cells[1], r.cells[2] = p.objects(), p.health()
 	}
+	switch t.Receipt.State {
+	case deploy.Waiting, deploy.Refused, deploy.Held: // looked at anew each time, which is no news
+		return r
+	}
 	r.since = t.Receipt.Ended
 	if r.since.IsZero() {
 		r.since = t.Receipt.Started

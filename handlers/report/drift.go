@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/slipwayhq/slipway/render"
@@ -17,6 +18,8 @@ type DriftReport struct {
 	Parts []DriftPart
 	// Targets is how many targets the environment has.
 	Targets int
+	// Reserve is how many characters of the issue's body are left free.
+	Reserve int
 }
 
 // A DriftPart is what has drifted in one target.
@@ -28,12 +31,14 @@ type DriftPart struct {
 	Digest  string
 	Since   time.Time       // the check that saw this drift first (UTC)
 	Objects []DriftedObject // sorted by id
-	// Problem says why the check could not run. Objects are then those of the last
-	// check that could, at LastChecked (zero where there was none); FailingSince is
-	// the first of the checks that could not.
+	// Problem says why the check could not run, or not whole. What of Objects could not
+	// be compared is then as it was at LastChecked (zero where nothing is known of
+	// that); FailingSince is the first of the checks that could not.
 	Problem      *render.Problem
 	LastChecked  time.Time
 	FailingSince time.Time
+	// Unknown are the objects that could not be compared, where others could.
+	Unknown []render.ObjectID
 }
 
 // A DriftKind says how the live state differs from Git.
@@ -73,20 +78,27 @@ func (d DriftReport) Marker() string {
 
 // DriftMarker returns how the body of an environment's drift issue starts.
 func DriftMarker(e render.Environment) string {
-	return "<!-- slipway:drift " + markerWord(string(e)) + " "
+	return DriftIssues + markerWord(string(e)) + " "
 }
 
 // Digest is equal as long as what drifted, and which targets could not be checked,
-// is. Times, and the words of what hindered a check, are not in it: an address or a
-// port in them changes with each try.
+// and why, is. Times are not in it, nor are numbers in the words of what hindered a
+// check: an address or a port in them changes with each try.
 func (d DriftReport) Digest() string {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%q\n", d.Environment)
 	for _, p := range d.Parts {
-		fmt.Fprintf(hash, "%q %q %t\n", p.Target.String(), p.Digest, p.Problem != nil)
+		why := ""
+		if p.Problem != nil {
+			why = "! " + numbers.ReplaceAllString(p.Problem.Message, "#")
+		}
+		fmt.Fprintf(hash, "%q %q %q\n", p.Target.String(), p.Digest, why)
 	}
 	return fmt.Sprintf("%x", hash.Sum(nil))[:16]
 }
+
+// numbers are words in which a digit stands: ports, addresses, times, ids.
+var numbers = regexp.MustCompile(`[0-9a-zA-Z]*[0-9][0-9a-zA-Z]*`)
 
 // A driftTally counts what has drifted.
 type driftTally struct {

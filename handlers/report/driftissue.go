@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -18,6 +19,25 @@ func DriftClosed(e render.Environment, targets, objects int) string {
 	return fmt.Sprintf("✅ No drift in %s: %s of %s compared with the deployed commits. Should something drift within a week, this issue is opened again.\n",
 		environment(e), plural(objects, "object"), plural(targets, "target"))
 }
+
+// DriftUnwatched returns the comment with which a drift issue is closed whose
+// environment is not looked at any more. why completes "because", e.g. "`.slipway.yaml`
+// has no environment `qa` any more".
+func DriftUnwatched(e render.Environment, why string) string {
+	return fmt.Sprintf("Drift in %s is no longer looked for, because %s. What this issue says was not taken back: nobody knows how things are there now.\n", environment(e), why)
+}
+
+// DriftEnvironment returns the environment whose drift issue has the marker, the first
+// line of its body, and whether it is one.
+func DriftEnvironment(marker string) (render.Environment, bool) {
+	word, ok := strings.CutPrefix(marker, DriftIssues)
+	word, _, _ = strings.Cut(word, " ")
+	name, err := url.PathUnescape(word)
+	return render.Environment(name), ok && err == nil && name != "" && strings.TrimSpace(DriftMarker(render.Environment(name))) == DriftIssues+word
+}
+
+// DriftIssues is how the body of every drift issue starts.
+const DriftIssues = "<!-- slipway:drift "
 
 func (d DriftReport) title() string {
 	t := countDrift(d.Parts...)
@@ -55,7 +75,7 @@ func (d DriftReport) body() string {
 		}
 	}
 	const reserve = 300 // for the line about what is left out
-	text, left := fit(blocks, MaxComment-size(d.Marker())-1-size(top)-size(bottom)-reserve)
+	text, left := fit(blocks, MaxComment-d.Reserve-size(d.Marker())-1-size(top)-size(bottom)-reserve)
 	if left > 0 {
 		text += fmt.Sprintf("\n**Left out for its size:** the objects of %s. `slipway drift` prints all of them.\n", plural(left, "target"))
 	}
@@ -149,11 +169,11 @@ func (d DriftReport) unchecked(b brevity) string {
 		words += ": " + problemNote(problem) + ". "
 		switch {
 		case p.LastChecked.IsZero():
-			return words + "It was never checked before."
+			return words + "How it was before is not known."
 		case len(p.Objects) == 0:
-			return words + "At the last check, " + moment(p.LastChecked) + ", nothing had drifted."
+			return words + "As of " + moment(p.LastChecked) + ", nothing had drifted."
 		default:
-			return words + "What stands below is of the last check, " + moment(p.LastChecked) + "."
+			return words + "What stands below of it is as of " + moment(p.LastChecked) + ", and may have changed since."
 		}
 	})
 }

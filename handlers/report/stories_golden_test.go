@@ -19,12 +19,13 @@ var sequence = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // said is everything that is said of the stories, by the golden's name.
 func said() map[string]string {
 	all := map[string]string{
-		"status.txt":       report.StatusText(statusReport(), false),
-		"history.txt":      report.HistoryText(history(), false),
-		"drift-closed.md":  report.DriftClosed("production", 4, 31),
-		"no-history.txt":   report.HistoryText(report.HistoryReport{Target: production}, false),
-		"drift-report.txt": report.DriftText([]report.DriftReport{drifts()["drift-issue"], drifts()["drift-unreachable"]}, false),
-		"drift-none.txt":   report.DriftText([]report.DriftReport{drifts()["drift-none"]}, false),
+		"status.txt":         report.StatusText(statusReport(), false),
+		"history.txt":        report.HistoryText(history(), false),
+		"drift-closed.md":    report.DriftClosed("production", 4, 31),
+		"drift-unwatched.md": report.DriftUnwatched("qa", "`.slipway.yaml` has no such environment any more"),
+		"no-history.txt":     report.HistoryText(report.HistoryReport{Target: production}, false),
+		"drift-report.txt":   report.DriftText([]report.DriftReport{drifts()["drift-issue"], drifts()["drift-unreachable"]}, false),
+		"drift-none.txt":     report.DriftText([]report.DriftReport{drifts()["drift-none"]}, false),
 	}
 	for name, d := range deployments() {
 		all["deployment-"+name+".md"] = report.Deployment(d)
@@ -101,16 +102,20 @@ func TestDriftDigest(t *testing.T) {
 	}{
 		"nothing":            {func(*report.DriftReport) {}, false},
 		"the check's time":   {func(d *report.DriftReport) { d.Parts[0].LastChecked, d.Parts[0].FailingSince = at(58), at(59) }, false},
-		"the problem's port": {func(d *report.DriftReport) { d.Parts[0].Problem.Message = "dial tcp: 10.0.0.1:53211" }, false},
+		"the problem's port": {func(d *report.DriftReport) { d.Parts[1].Problem.Message = "dial tcp 10.0.0.1:53299: refused" }, false},
+		"the problem":        {func(d *report.DriftReport) { d.Parts[0].Problem.Message = "forbidden" }, true},
 		"the drift":          {func(d *report.DriftReport) { d.Parts[0].Digest = "three" }, true},
 		"a check runs again": {func(d *report.DriftReport) { d.Parts[0].Problem = nil }, true},
 		"a target less":      {func(d *report.DriftReport) { d.Parts = d.Parts[:1] }, true},
 		"the environment":    {func(d *report.DriftReport) { d.Environment = "staging" }, true},
 	}
+	port := func(d *report.DriftReport) { d.Parts[1].Problem.Message = "dial tcp 10.0.0.1:53211: refused" }
 	before := drifts()["drift-unreachable"]
+	port(&before)
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			after := drifts()["drift-unreachable"]
+			port(&after)
 			c.change(&after)
 			_, was := report.DriftIssue(before)
 			_, is := report.DriftIssue(after)
