@@ -12,6 +12,7 @@ import (
 type arriving struct {
 	kinds         map[schema.GroupKind]bool // whose CRD comes new or changed
 	clusterScoped map[schema.GroupKind]bool // of those
+	crds          map[schema.GroupKind]*render.Object
 	namespaces    map[string]bool           // that are not live yet
 	scaled        map[render.ObjectID]bool  // by an autoscaler
 }
@@ -22,6 +23,7 @@ func arrivals(requests []Request) arriving {
 	a := arriving{
 		kinds:         make(map[schema.GroupKind]bool),
 		clusterScoped: make(map[schema.GroupKind]bool),
+		crds:          make(map[schema.GroupKind]*render.Object),
 		namespaces:    make(map[string]bool),
 		scaled:        make(map[render.ObjectID]bool),
 	}
@@ -41,6 +43,7 @@ func arrivals(requests []Request) arriving {
 			kind, _ := names["kind"].(string)
 			gk := schema.GroupKind{Group: group, Kind: kind}
 			a.clusterScoped[gk] = spec["scope"] == "Cluster"
+			a.crds[gk] = object
 			before := base[identify(object, request.Namespace)]
 			a.kinds[gk] = a.kinds[gk] || before == nil || !equal(before.Unmasked(), content)
 		}

@@ -65,6 +65,7 @@ type Cluster struct {
 	discovery *discovery.DiscoveryClient
 	kinds     kindIndex
 	answers   *answerCache
+	shapes    shapes
 	requests  atomic.Int64 // that left the process, for tests and benchmarks
 }
 

@@ -26,9 +26,9 @@ func (r *run) judge(ctx context.Context, it *item) {
 	case it.head == nil:
 		r.judgeDelete(ctx, it)
 	case !it.known:
-		r.judgeUnserved(it)
+		r.judgeUnserved(ctx, it)
 	case it.live == nil && r.arriving.namespaces[it.address.namespace]:
-		it.unvalidated()
+		r.unasked(ctx, it)
 	default:
 		r.judgeApply(ctx, it)
 	}
@@ -63,14 +63,12 @@ func (r *run) judgeDelete(ctx context.Context, it *item) {
 
 // judgeUnserved is about a kind, or a version of one, that the cluster does not
 // serve: its CRD comes in the same change, or it is refused.
-func (r *run) judgeUnserved(it *item) {
+func (r *run) judgeUnserved(ctx context.Context, it *item) {
 	object := it.object()
 	gk := schema.GroupKind{Group: object.ID.Group, Kind: object.ID.Kind}
 	switch cause := r.kinds.failed[object.ID.Group]; {
-	case r.arriving.kinds[gk] && it.live == nil:
-		it.unvalidated()
 	case r.arriving.kinds[gk]:
-		it.unvalidatedUpdate()
+		r.unasked(ctx, it)
 	case cause != nil:
 		it.end(verdict{
 			action: Unknown,
@@ -162,9 +160,9 @@ func (r *run) judgeCreate(ctx context.Context, it *item) error {
 	after, err := r.cluster.dryRun(ctx, it.address, body)
 	switch {
 	case it.makesNamespace && isMissingNamespace(err, it.address.namespace):
-		it.unvalidated()
+		r.unasked(ctx, it)
 	case err != nil:
-		r.refuse(it, err, collected.list())
+		r.refuse(ctx, it, err, collected.list())
 	case resourceVersion(after) != "":
 		return errMoved
 	default:
@@ -195,7 +193,7 @@ func (r *run) judgeUpdate(ctx context.Context, it *item) error {
 		return errMoved
 	}
 	if err != nil {
-		r.refuse(it, err, a.warnings)
+		r.refuse(ctx, it, err, a.warnings)
 		return nil
 	}
 	it.change.Action, it.change.Warnings = None, d.left
@@ -211,16 +209,11 @@ func (r *run) judgeUpdate(ctx context.Context, it *item) error {
 }
 
 // refuse says why the API server did not take the object, and what that means.
-func (r *run) refuse(it *item, err error, warnings []string) {
+func (r *run) refuse(ctx context.Context, it *item, err error, warnings []string) {
 	v := judge(err, it.change.ID.Kind)
 	gk := schema.GroupKind{Group: it.change.ID.Group, Kind: it.change.ID.Kind}
 	if v.action == Refused && r.arriving.kinds[gk] && isSchemaMatter(err) {
-		// The CRD that comes with it may well have the field.
-		if it.live == nil {
-			it.unvalidated()
-		} else {
-			it.unvalidatedUpdate()
-		}
+		r.unasked(ctx, it) // the CRD that comes with it may well have the field
 		return
 	}
 	if v.action == Replace && it.live == nil {

@@ -49,6 +49,18 @@ func judge(err error, kind string) verdict {
 	return v
 }
 
+// byText adds the hint of a refusal that is known by its words alone.
+func byText(v verdict) verdict {
+	for _, known := range refusals {
+		if known.code == 0 && strings.Contains(v.reason, known.text) {
+			v.hint = known.hint
+			return v
+		}
+	}
+	v.hint = "correct the field; the schema says what it takes"
+	return v
+}
+
 // refusals are the answers that have something to do about them: the first whose
 // code (0 for any) and text fit. Texts are the API server's own.
 var refusals = []struct {
