@@ -13,8 +13,8 @@ type arriving struct {
 	kinds         map[schema.GroupKind]bool // whose CRD comes new or changed
 	clusterScoped map[schema.GroupKind]bool // of those
 	crds          map[schema.GroupKind]*render.Object
-	namespaces    map[string]bool           // that are not live yet
-	scaled        map[render.ObjectID]bool  // by an autoscaler
+	namespaces    map[string]bool          // that are not live yet
+	scaled        map[render.ObjectID]bool // by an autoscaler
 }
 
 // arrivals finds the CRDs that the requests bring or change, and what their
