@@ -115,6 +115,8 @@ func overlapping(live, wanted any, name string) any {
 		for key, value := range typed {
 			if inner, ok := liveMap[key]; ok {
 				m[key] = overlapping(inner, value, key)
+			} else if isEmpty(value) {
+				m[key] = value // the API server keeps nothing of it
 			}
 		}
 		return m
@@ -124,12 +126,25 @@ func overlapping(live, wanted any, name string) any {
 			return live
 		}
 		return overlappingList(liveList, typed, name)
-	case string:
-		if text, ok := live.(string); ok && sameQuantity(text, typed) {
+	case string, int64, float64:
+		if sameQuantities(typed, live) {
 			return wanted
 		}
 	}
 	return live
+}
+
+// isEmpty reports whether a value is null, or a map or list of nothing.
+func isEmpty(value any) bool {
+	switch typed := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return len(typed) == 0
+	case []any:
+		return len(typed) == 0
+	}
+	return false
 }
 
 func overlappingList(live, wanted []any, name string) []any {
@@ -154,7 +169,7 @@ func overlappingList(live, wanted []any, name string) []any {
 // sameQuantities is sameQuantity for decoded JSON.
 func sameQuantities(a, b any) bool {
 	switch a.(type) {
-	case string, int64:
+	case string, int64, float64:
 	default:
 		return false
 	}

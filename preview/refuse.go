@@ -117,6 +117,8 @@ var immutables = []immutable{
 	{"StorageClass", "parameters", metav1.CauseTypeForbidden, "updates to parameters are forbidden"},
 	{"StorageClass", "provisioner", metav1.CauseTypeForbidden, "updates to provisioner are forbidden"},
 	{"StorageClass", "reclaimPolicy", metav1.CauseTypeForbidden, "updates to reclaimPolicy are forbidden"},
+	{"VolumeAttributesClass", "parameters", metav1.CauseTypeForbidden, "updates to parameters are forbidden"},
+	{"VolumeAttributesClass", "driverName", metav1.CauseTypeForbidden, "updates to driverName are forbidden"},
 	{"PriorityClass", "value", metav1.CauseTypeForbidden, "may not be changed in an update"},
 }
 
