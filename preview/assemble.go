@@ -113,10 +113,11 @@ func overlapping(live, wanted any, name string) any {
 		}
 		m := make(map[string]any, len(typed))
 		for key, value := range typed {
-			if inner, ok := liveMap[key]; ok {
-				m[key] = overlapping(inner, value, key)
-			} else if isEmpty(value) {
+			switch inner, ok := liveMap[key]; {
+			case isEmpty(value) && isEmpty(inner):
 				m[key] = value // the API server keeps nothing of it
+			case ok:
+				m[key] = overlapping(inner, value, key)
 			}
 		}
 		return m
