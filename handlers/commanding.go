@@ -57,7 +57,9 @@ func (w *Worker) runCommands(ctx context.Context, job RunCommands) error {
 		reply.Results = append(reply.Results, misunderstood(mistake))
 	}
 	said := bind(report.Reply(reply), map[string]string{answered: "yes"})
-	if err := w.Comments.Publish(ctx, job.Repository, job.Number, said); err != nil {
+	if err := w.Comments.Publish(ctx, job.Repository, job.Number, said); errors.Is(err, ErrForbidden) { // a locked conversation: the reaction says it
+		w.Log.WarnContext(ctx, "the reply cannot be written", "job", job.Key(), "error", err)
+	} else if err != nil {
 		return err
 	}
 	reaction := "rocket"

@@ -31,6 +31,10 @@ func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
 		w.Log.WarnContext(ctx, "the repository has issues switched off: drift is not told", "repository", job.Repository.String(),
 			"environment", string(job.Environment))
 		return nil
+	case errors.Is(err, ErrForbidden): // archived, say
+		w.Log.WarnContext(ctx, "GitHub does not let the drift issue be written: drift is not told", "repository", job.Repository.String(),
+			"environment", string(job.Environment), "error", err)
+		return nil
 	}
 	return err
 }
