@@ -49,7 +49,8 @@ func (a *Allowances) Allow(ctx context.Context, repo handlers.Repository, number
 	if !personName.MatchString(by) {
 		return fmt.Errorf("allow %s of %s#%d: %q is not a person's name", commit.Short(), repo, number, by)
 	}
-	if already, err := a.Allowed(ctx, repo, number, commit); err != nil || already != "" {
+	already, err := a.Allowed(ctx, repo, number, commit)
+	if err != nil || already != "" {
 		return err
 	}
 	want := contentOf(report.AllowedCheck(number, by), "")
@@ -58,8 +59,6 @@ func (a *Allowances) Allow(ctx context.Context, repo handlers.Repository, number
 		Name: want.Name, HeadSHA: string(commit), ExternalID: &key,
 		Status: &status, Conclusion: &want.Conclusion, Output: want.output(nil, false),
 	}
-	return a.checks.app.call(ctx, checksCreate, repo, func(ctx context.Context, client *gogithub.Client) error {
-		_, _, err := client.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
-		return err
-	})
+	_, err = a.checks.open(ctx, repo, options, 0)
+	return err
 }

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -36,10 +37,26 @@ func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit ren
 	if url := c.details(repo, commit, name); url != "" {
 		options.DetailsURL = &url
 	}
-	return c.app.call(ctx, checksCreate, repo, func(ctx context.Context, client *gogithub.Client) error {
-		_, _, err := client.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
+	_, err = c.open(ctx, repo, options, runs[name].newest())
+	return err
+}
+
+// open creates a run and returns its id. When GitHub fails, it may have done it all the
+// same: then it is the run of that name that is newer than after.
+func (c *Checks) open(ctx context.Context, repo handlers.Repository, options gogithub.CreateCheckRunOptions, after int64) (id int64, err error) {
+	err = c.app.call(ctx, checksCreate, repo, func(ctx context.Context, client *gogithub.Client) error {
+		created, _, err := client.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
+		id = created.GetID()
 		return err
 	})
+	if !errors.Is(err, ErrTemporary) {
+		return id, err
+	}
+	runs, lookErr := c.list(ctx, repo, render.Commit(options.HeadSHA), options.Name)
+	if newest := runs[options.Name].newest(); lookErr == nil && newest > after {
+		return newest, nil
+	}
+	return 0, err
 }
 
 // Conclude implements [handlers.Checks]. Runs are written in the order given,
@@ -53,13 +70,13 @@ func (c *Checks) Conclude(ctx context.Context, repo handlers.Repository, commit 
 	for _, check := range checks {
 		given[check.Name] = true
 		want := contentOf(check, c.details(repo, commit, check.Name))
-		if err := c.write(ctx, repo, commit, want, stepFor(runs[check.Name], want, again)); err != nil {
+		if err := c.write(ctx, repo, commit, want, stepFor(runs[check.Name], want, again), runs[check.Name].newest()); err != nil {
 			return err
 		}
 	}
 	for _, name := range missing(runs, given) {
 		want := contentOf(superseded(name), c.details(repo, commit, name))
-		if err := c.write(ctx, repo, commit, want, stepFor(runs[name], want, false)); err != nil {
+		if err := c.write(ctx, repo, commit, want, stepFor(runs[name], want, false), runs[name].newest()); err != nil {
 			return err
 		}
 	}
@@ -120,8 +137,9 @@ func (c *Checks) list(ctx context.Context, repo handlers.Repository, commit rend
 }
 
 // write takes a step: as few requests as the annotations allow, of which only
-// the last one concludes the run and gives it its key.
-func (c *Checks) write(ctx context.Context, repo handlers.Repository, commit render.Commit, want content, s step) error {
+// the last one concludes the run and gives it its key. A run that it creates is newer
+// than after.
+func (c *Checks) write(ctx context.Context, repo handlers.Repository, commit render.Commit, want content, s step, after int64) error {
 	if s.none {
 		return nil
 	}
@@ -138,7 +156,7 @@ func (c *Checks) write(ctx context.Context, repo handlers.Repository, commit ren
 		rest = rest[len(chunk):]
 		var err error
 		if id == 0 {
-			id, err = c.create(ctx, repo, commit, want, chunk, len(rest) == 0)
+			id, err = c.create(ctx, repo, commit, want, chunk, len(rest) == 0, after)
 		} else {
 			err = c.update(ctx, repo, id, want, chunk, len(rest) == 0)
 		}
@@ -149,18 +167,13 @@ func (c *Checks) write(ctx context.Context, repo handlers.Repository, commit ren
 	return nil
 }
 
-func (c *Checks) create(ctx context.Context, repo handlers.Repository, commit render.Commit, want content, chunk []*gogithub.CheckRunAnnotation, last bool) (id int64, err error) {
+func (c *Checks) create(ctx context.Context, repo handlers.Repository, commit render.Commit, want content, chunk []*gogithub.CheckRunAnnotation, last bool, after int64) (int64, error) {
 	state := want.state(last)
 	options := gogithub.CreateCheckRunOptions{
 		Name: want.Name, HeadSHA: string(commit), DetailsURL: state.details,
 		ExternalID: &state.key, Status: &state.status, Conclusion: state.conclusion, Output: want.output(chunk, false),
 	}
-	err = c.app.call(ctx, checksCreate, repo, func(ctx context.Context, client *gogithub.Client) error {
-		created, _, err := client.Checks.CreateCheckRun(ctx, repo.Owner, repo.Name, options)
-		id = created.GetID()
-		return err
-	})
-	return id, err
+	return c.open(ctx, repo, options, after)
 }
 
 func (c *Checks) update(ctx context.Context, repo handlers.Repository, id int64, want content, chunk []*gogithub.CheckRunAnnotation, last bool) error {

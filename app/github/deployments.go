@@ -149,6 +149,11 @@ func (d *Deployments) create(ctx context.Context, r rollout) (id int64, err erro
 		id = created.GetID()
 		return err
 	})
+	if errors.Is(err, ErrTemporary) { // it may be there all the same
+		if found, lookErr := d.find(ctx, r); lookErr == nil && found != 0 {
+			return found, nil
+		}
+	}
 	return id, err
 }
 
@@ -168,8 +173,14 @@ func (d *Deployments) status(ctx context.Context, repo handlers.Repository, id i
 func (d *Deployments) write(ctx context.Context, repo handlers.Repository, id int64, state handlers.DeploymentState, description string) error {
 	word := string(state)
 	request := &gogithub.DeploymentStatusRequest{State: &word, Description: &description}
-	return d.app.call(ctx, deploymentsCreateStatus, repo, func(ctx context.Context, client *gogithub.Client) error {
+	err := d.app.call(ctx, deploymentsCreateStatus, repo, func(ctx context.Context, client *gogithub.Client) error {
 		_, _, err := client.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, request)
 		return err
 	})
+	if errors.Is(err, ErrTemporary) { // it may have been written all the same
+		if newest, lookErr := d.status(ctx, repo, id); lookErr == nil && newest.GetState() == word && newest.GetDescription() == description {
+			return nil
+		}
+	}
+	return err
 }

@@ -61,7 +61,7 @@ func (i *Issues) Keep(ctx context.Context, repo handlers.Repository, marker, tit
 		}
 	}
 	if len(open) == 0 {
-		return i.create(ctx, repo, title, body)
+		return i.create(ctx, repo, marker, title, body)
 	}
 	for _, duplicate := range open[1:] {
 		if err := i.close(ctx, repo, duplicate.Number); err != nil {
@@ -74,7 +74,7 @@ func (i *Issues) Keep(ctx context.Context, repo handlers.Repository, marker, tit
 	}
 	err = i.edit(ctx, repo, kept.Number, &gogithub.IssueRequest{Title: &title, Body: &body, State: optional(state)})
 	if errors.Is(err, handlers.ErrGone) { // deleted between the two calls
-		return i.create(ctx, repo, title, body)
+		return i.create(ctx, repo, marker, title, body)
 	}
 	return kept.Number, err
 }
@@ -178,12 +178,19 @@ func (i *Issues) list(ctx context.Context, repo handlers.Repository, meant func(
 	return ours, nil
 }
 
-func (i *Issues) create(ctx context.Context, repo handlers.Repository, title, body string) (number int, err error) {
+// create opens an issue. When GitHub fails, it may have done it all the same: then it
+// is looked for, and only without one is it an error.
+func (i *Issues) create(ctx context.Context, repo handlers.Repository, marker, title, body string) (number int, err error) {
 	err = i.app.call(ctx, issuesCreate, repo, func(ctx context.Context, client *gogithub.Client) error {
 		created, _, err := client.Issues.Create(ctx, repo.Owner, repo.Name, &gogithub.IssueRequest{Title: &title, Body: &body})
 		number = created.GetNumber()
 		return err
 	})
+	if errors.Is(err, ErrTemporary) {
+		if open, lookErr := i.open(ctx, repo, marker); lookErr == nil && len(open) > 0 {
+			return open[0].Number, nil
+		}
+	}
 	return number, noIssues(err)
 }
 
@@ -198,8 +205,26 @@ func (i *Issues) edit(ctx context.Context, repo handlers.Repository, number int,
 	})
 }
 
-// comment says text on an issue, unless we said so within the hour.
+// comment says text on an issue, unless we said so within the hour. When GitHub
+// fails, it may have been said all the same.
 func (i *Issues) comment(ctx context.Context, repo handlers.Repository, number int, text string) error {
+	if said, err := i.said(ctx, repo, number, text); err != nil || said {
+		return err
+	}
+	err := i.app.call(ctx, issuesCreateComment, repo, func(ctx context.Context, client *gogithub.Client) error {
+		_, _, err := client.Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &gogithub.IssueComment{Body: &text})
+		return err
+	})
+	if errors.Is(err, ErrTemporary) {
+		if said, lookErr := i.said(ctx, repo, number, text); lookErr == nil && said {
+			return nil
+		}
+	}
+	return err
+}
+
+// said reports whether we said text on an issue within the hour.
+func (i *Issues) said(ctx context.Context, repo handlers.Repository, number int, text string) (bool, error) {
 	var recent []comment
 	err := i.app.call(ctx, issuesListComments, repo, func(ctx context.Context, client *gogithub.Client) error {
 		since := i.app.now().Add(-closingOnce).UTC().Format(time.RFC3339)
@@ -208,18 +233,15 @@ func (i *Issues) comment(ctx context.Context, repo handlers.Repository, number i
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, said := range recent {
-		ours, err := i.app.wrote(ctx, said.byline)
-		if err != nil || ours && sameText(said.Body, text) {
-			return err
+	for _, each := range recent {
+		ours, err := i.app.wrote(ctx, each.byline)
+		if err != nil || ours && sameText(each.Body, text) {
+			return err == nil, err
 		}
 	}
-	return i.app.call(ctx, issuesCreateComment, repo, func(ctx context.Context, client *gogithub.Client) error {
-		_, _, err := client.Issues.CreateComment(ctx, repo.Owner, repo.Name, number, &gogithub.IssueComment{Body: &text})
-		return err
-	})
+	return false, nil
 }
 
 // noIssues makes GitHub's answer that a repository has no issues

@@ -100,6 +100,14 @@ func runOf(r *gogithub.CheckRun) run {
 	}
 }
 
+// newest is the run's id, 0 where there is none.
+func (r *run) newest() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.id
+}
+
 // partial marks the key of a run whose annotations are still being appended.
 const partial = "+"
 
