@@ -90,7 +90,7 @@ func (s *Service) worker() *handlers.Worker {
 		Trees: s.mirrors, Deployers: registry,
 		Deployments: s.github.Deployments(), History: s.github.History(), Proposals: s.github.Proposals(),
 		People: s.github.People(), Reactions: s.github.Reactions(),
-		Issues: s.github.Issues(), Repositories: s.github.Repositories(),
+		Issues: s.github.Issues(), Repositories: s.github.Repositories(), Deliveries: s.github.Redelivery(),
 		Web:      s.config.GitHub.URL,
 		Deadline: s.config.Limits.Deadline.Duration,
 		Log:      s.log,
@@ -142,7 +142,7 @@ func (s *Service) sweep(ctx context.Context) {
 // Sweep has every repository looked at: what is to be deployed, and the drift whose
 // schedule came due between since and until.
 func (s *Service) Sweep(ctx context.Context, since, until time.Time) error {
-	return s.queue.Insert(ctx, handlers.Sweep{Since: since, Until: until})
+	return s.queue.Insert(ctx, handlers.Repair{}, handlers.Sweep{Since: since, Until: until})
 }
 
 // Webhook is the route that GitHub delivers to.

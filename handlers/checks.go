@@ -21,12 +21,33 @@ func gaveUp() report.Check {
 	}
 }
 
-// timedOut is the gate of a plan that took longer than it may.
-func timedOut(after time.Duration) report.Check {
+// timedOut is the gate of a plan that took longer than it may, with what is known.
+func timedOut(after time.Duration, known report.Report) report.Check {
+	summary := fmt.Sprintf("Planning was stopped after %s. A cluster may be slow to answer, or the change may touch more than that time allows. Press “Re-run” to try again.", after)
+	if known.Targets > 0 {
+		summary += fmt.Sprintf("\n\nThe repository's %d targets were found and those that the change affects rendered; what was not finished is comparing them with the clusters.", known.Targets)
+	}
 	return report.Check{
 		Name: report.GateName, Conclusion: report.TimedOut,
-		Title:   fmt.Sprintf("Not planned within %s", after),
-		Summary: fmt.Sprintf("Planning was stopped after %s. A cluster may be slow to answer, or the change may touch more than that time allows. Press “Re-run” to try again.", after),
+		Title: fmt.Sprintf("Not planned within %s", after), Summary: summary,
+	}
+}
+
+// closed is the gate of a pull request that ended before it was planned.
+func closed() report.Check {
+	return report.Check{
+		Name: report.GateName, Conclusion: report.Neutral,
+		Title:   "Closed before it was planned",
+		Summary: "No open pull request has this commit as its head any more. It is planned when one is reopened.",
+	}
+}
+
+// vanished is the gate of a commit that cannot be planned any more.
+func vanished() report.Check {
+	return report.Check{
+		Name: report.GateName, Conclusion: report.Failure,
+		Title:   "What was to be planned is gone",
+		Summary: "A branch or commit that this plan needs was deleted while it was made. A new push, or “Re-run”, plans again.",
 	}
 }
 
@@ -68,33 +89,67 @@ func combine(pulls []int, checks [][]report.Check) []report.Check {
 	return append([]report.Check{gate}, rest...)
 }
 
-// shared adds what other open pull requests with the same head need said. One that
-// is closed or gone by now needs nothing said.
-func (w *Worker) shared(ctx context.Context, job PlanPull, pull Pull, own []report.Check) ([]report.Check, error) {
-	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, pull.Head.Commit)
+// conclude writes the checks of a pull request's head. Where other open pull requests
+// have that head too, one job of the head's own writes for all of them.
+func (w *Worker) conclude(ctx context.Context, job PlanPull, pull Pull, checks []report.Check) error {
+	alone, err := w.alone(ctx, job, pull)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if !slices.Contains(numbers, pull.Number) { // GitHub's index may lag behind the event
-		numbers = append(numbers, pull.Number)
+	shared := PlanHead{Repository: job.Repository, Head: pull.Head.Commit, Again: job.Again}
+	if !alone {
+		return w.Queue.Insert(ctx, shared)
 	}
-	slices.Sort(numbers)
+	looked := w.now()
+	if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, job.Again); err != nil {
+		return err
+	}
+	w.concluded.add(job.Repository, pull.Head.Commit)
+	if w.now().Sub(looked) < overtakable {
+		return nil
+	}
+	if alone, err = w.alone(ctx, job, pull); err != nil || alone {
+		return err
+	}
+	return w.Queue.Insert(ctx, shared)
+}
+
+// overtakable is a pause in which another pull request may have been opened and
+// planned: who wrote after it looks again.
+const overtakable = 5 * time.Second
+
+// alone reports whether no other open pull request has the head.
+func (w *Worker) alone(ctx context.Context, job PlanPull, pull Pull) (bool, error) {
+	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, pull.Head.Commit)
+	return !slices.ContainsFunc(numbers, func(n int) bool { return n != pull.Number }), err
+}
+
+// planShared concludes the checks of a head with what each of its open pull requests
+// needs said. One that is closed or gone by now needs nothing said.
+func (w *Worker) planShared(ctx context.Context, job PlanHead) error {
+	if err := w.Checks.Start(ctx, job.Repository, job.Head, false); err != nil {
+		return err
+	}
+	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, job.Head)
+	if err != nil {
+		return err
+	}
 	var open []int
 	var checks [][]report.Check
 	for _, number := range numbers {
-		said, err := own, error(nil)
-		if number != pull.Number {
-			said, err = w.others(ctx, job, number, pull.Head.Commit)
-		}
+		said, err := w.others(ctx, PlanPull{Repository: job.Repository, Number: number, Again: job.Again}, number, job.Head)
 		if errors.Is(err, ErrGone) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		open, checks = append(open, number), append(checks, said)
 	}
-	return combine(open, checks), nil
+	if len(open) == 0 {
+		return w.Checks.Conclude(ctx, job.Repository, job.Head, []report.Check{vanished()}, false)
+	}
+	return w.Checks.Conclude(ctx, job.Repository, job.Head, combine(open, checks), job.Again)
 }
 
 // others makes the checks of another pull request with the same head; ErrGone
@@ -109,7 +164,7 @@ func (w *Worker) others(ctx context.Context, job PlanPull, number int, head rend
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, other) })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return []report.Check{timedOut(w.deadline())}, nil
+		return []report.Check{timedOut(w.deadline(), r)}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -22,7 +24,14 @@ func (p openPulls) Pull(_ context.Context, _ Repository, number int) (Pull, erro
 }
 
 func (p openPulls) PullsAt(context.Context, Repository, render.Commit) ([]int, error) {
-	return []int{4, 3, 2, 1}, nil
+	return slices.Sorted(maps.Keys(p)), nil
+}
+
+func (p openPulls) Heads(context.Context, Repository, time.Time) (heads []Head, err error) {
+	for _, number := range slices.Sorted(maps.Keys(p)) {
+		heads = append(heads, Head{Number: number, Open: p[number].State == "open", Commit: p[number].Head.Commit})
+	}
+	return heads, nil
 }
 
 // noTrees has lost every base branch.
@@ -37,15 +46,15 @@ func TestGateConcludesThoughOthersAreGone(t *testing.T) {
 	pull := func(number int, state string, head render.Commit) Pull {
 		return Pull{Number: number, State: state, Base: Ref{Branch: "main"}, Head: Ref{Commit: head}}
 	}
-	w := &Worker{Trees: noTrees{}, Pulls: openPulls{ // #3 does not exist, the base branch of #4 neither
+	checks := &gates{}
+	w := &Worker{Trees: noTrees{}, Checks: checks, Pulls: openPulls{ // #3 does not exist, the base branch of the others neither
 		1: pull(1, "open", "abc"), 2: pull(2, "closed", "abc"), 4: pull(4, "open", "abc"),
 	}}
-	own := []report.Check{{Name: report.GateName, Conclusion: report.Success, Title: "own"}}
-	got, err := w.shared(context.Background(), PlanPull{Number: 1}, pull(1, "open", "abc"), own)
+	err := w.planShared(t.Context(), PlanHead{Head: "abc"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(own, got); diff != "" {
+	if diff := cmp.Diff([]string{"abc failure What was to be planned is gone"}, checks.written); diff != "" {
 		t.Errorf("checks differ (-want +got):\n%s", diff)
 	}
 }

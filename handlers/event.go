@@ -17,13 +17,15 @@ type PullRequestEvent struct {
 	Action      string // opened, synchronize, …, as GitHub names them
 	Repository  Repository
 	Number      int
-	BaseChanged bool // of an edit: the base branch is another now
+	BaseChanged bool          // of an edit: the base branch is another now
+	Before      render.Commit // of a push: the head that it replaced; else empty
 }
 
 // Jobs implements [Event].
 func (e PullRequestEvent) Jobs() []Job {
 	switch e.Action {
 	case "opened", "synchronize", "reopened", "ready_for_review":
+	case "closed": // ends a plan that is under way
 	case "edited":
 		if !e.BaseChanged {
 			return nil
@@ -32,7 +34,11 @@ func (e PullRequestEvent) Jobs() []Job {
 		return nil
 	}
 	// What the gate concluded for another base must not let this one be merged.
-	return []Job{PlanPull{Repository: e.Repository, Number: e.Number, Again: e.BaseChanged}}
+	job := PlanPull{Repository: e.Repository, Number: e.Number, Again: e.BaseChanged}
+	if e.Before != "" {
+		job.Before = []render.Commit{e.Before}
+	}
+	return []Job{job}
 }
 
 // A RerunEvent says that a person pressed a re-run button, of one check run or of

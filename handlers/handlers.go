@@ -6,6 +6,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers/report"
@@ -73,6 +74,16 @@ type PullRequests interface {
 	Pull(ctx context.Context, repo Repository, number int) (Pull, error)
 	// PullsAt returns the numbers of the open pull requests whose head is commit.
 	PullsAt(ctx context.Context, repo Repository, commit render.Commit) ([]int, error)
+	// Heads returns what pull requests are at: all that are open, and those that were
+	// closed since a time and changed last, few.
+	Heads(ctx context.Context, repo Repository, closedSince time.Time) ([]Head, error)
+}
+
+// A Head is what a pull request is at.
+type Head struct {
+	Number int
+	Open   bool
+	Commit render.Commit
 }
 
 // Comments keeps comments, one for each marker, the first line of its body: the
@@ -94,6 +105,14 @@ type Checks interface {
 	// given are concluded as neutral, saying that they are superseded.
 	// again makes runs that a person asked to re-run conclude anew even so.
 	Conclude(ctx context.Context, repo Repository, commit render.Commit, checks []report.Check, again bool) error
+	// Gate returns how far the gate is on a commit.
+	Gate(ctx context.Context, repo Repository, commit render.Commit) (Gate, error)
+}
+
+// A Gate is how far the gate is on a commit: not started, in progress, concluded.
+type Gate struct {
+	Started   time.Time // zero where there is none
+	Concluded bool
 }
 
 // Trees reads repositories' Git objects.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipwayhq/slipway/render"
@@ -36,6 +37,11 @@ type PlanPull struct {
 	// Again is set when what the checks concluded on the head holds no more: a
 	// person asked for them to be run again, or the base is another.
 	Again bool `json:"again,omitempty"`
+	// Missing is set by the clock: the head is planned only where nothing was concluded
+	// there, and a plan that is under way is left alone.
+	Missing bool `json:"missing,omitempty"`
+	// Before are heads that a push replaced: what is in progress there is concluded.
+	Before []render.Commit `json:"before,omitempty"`
 }
 
 // Kind implements [Job].
@@ -44,9 +50,41 @@ func (PlanPull) Kind() string { return "plan_pull" }
 // Key implements [Job].
 func (j PlanPull) Key() string { return fmt.Sprintf("pr/%s#%d", j.Repository, j.Number) }
 
+// beforeKept bounds the replaced heads that one job has to look after.
+const beforeKept = 20
+
 // Absorb implements [Absorber]: a re-run that was asked for stays asked for.
 func (j PlanPull) Absorb(older Job) Job {
 	if older, ok := older.(PlanPull); ok {
+		j.Again = j.Again || older.Again
+		j.Missing = j.Missing && older.Missing
+		before := slices.Concat(older.Before, j.Before)
+		j.Before = before[max(0, len(before)-beforeKept):]
+	}
+	return j
+}
+
+// Follows implements [Follower]: the clock does not interrupt a plan.
+func (j PlanPull) Follows(Job) bool { return j.Missing }
+
+// PlanHead concludes the checks of a commit that is the head of several pull requests:
+// a commit has only one set of them. Its key makes it their only writer, whichever
+// process plans the pull requests.
+type PlanHead struct {
+	Repository Repository    `json:"repository"`
+	Head       render.Commit `json:"head"`
+	Again      bool          `json:"again,omitempty"`
+}
+
+// Kind implements [Job].
+func (PlanHead) Kind() string { return "plan_head" }
+
+// Key implements [Job].
+func (j PlanHead) Key() string { return fmt.Sprintf("head/%s@%s", j.Repository, j.Head) }
+
+// Absorb implements [Absorber]: a re-run that was asked for stays asked for.
+func (j PlanHead) Absorb(older Job) Job {
+	if older, ok := older.(PlanHead); ok {
 		j.Again = j.Again || older.Again
 	}
 	return j

@@ -28,7 +28,7 @@ func TestEventsAskForJobs(t *testing.T) {
 		{"pushed to", PullRequestEvent{Action: "synchronize", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
 		{"title edited", PullRequestEvent{Action: "edited", Repository: shop, Number: 7}, nil},
 		{"base edited", PullRequestEvent{Action: "edited", Repository: shop, Number: 7, BaseChanged: true}, []string{"plan_pull pr/acme/shop#7"}},
-		{"closed", PullRequestEvent{Action: "closed", Repository: shop, Number: 7}, nil},
+		{"closed", PullRequestEvent{Action: "closed", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
 		{"of the future", PullRequestEvent{Action: "enqueued_again", Repository: shop, Number: 7}, nil},
 		{"merge group", MergeGroupEvent{Action: "checks_requested", Repository: shop, BaseRef: "refs/heads/main", Head: "abc"}, []string{"plan_group group/acme/shop@abc"}},
 		{"merge group gone", MergeGroupEvent{Action: "destroyed", Repository: shop, Head: "abc"}, nil},

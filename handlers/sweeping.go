@@ -44,7 +44,7 @@ func (w *Worker) sweep(ctx context.Context, job Sweep) error {
 		return fmt.Errorf("list repositories: %w", err)
 	}
 	for _, repo := range repositories {
-		jobs, err := w.swept(ctx, repo, job)
+		jobs, err := w.sweptPulls(ctx, repo, job)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -57,6 +57,21 @@ func (w *Worker) sweep(ctx context.Context, job Sweep) error {
 		}
 	}
 	return nil
+}
+
+// sweptPulls returns what there is to do about one repository and its pull requests.
+// What can be found of one is done although the other cannot be read.
+func (w *Worker) sweptPulls(ctx context.Context, repo Repository, job Sweep) ([]Job, error) {
+	pulls, err := w.unreported(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := w.swept(ctx, repo, job)
+	if err != nil && len(pulls) > 0 {
+		w.Log.WarnContext(ctx, "default branch not swept", "repository", repo.String(), "error", err)
+		return pulls, nil
+	}
+	return append(pulls, jobs...), err
 }
 
 // swept returns what there is to do about one repository; nothing where it has no

@@ -37,10 +37,15 @@ type Worker struct {
 	// For drift.
 	Issues       Issues
 	Repositories Repositories
+	// For what was missed.
+	Deliveries Deliveries
 
 	// Deadline bounds the planning of one job; past it the gate concludes as
 	// timed out. Zero means ten minutes.
 	Deadline time.Duration
+
+	delays    delays
+	concluded concluded
 }
 
 // Work does one job. A nil error means done; an error means that the job must run
@@ -60,11 +65,16 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 		err = w.runCommands(ctx, job)
 	case CheckDrift:
 		err = w.checkDrift(ctx, job)
+	case PlanHead:
+		err = w.planShared(ctx, job)
 	case Sweep:
 		err = w.sweep(ctx, job)
+	case Repair:
+		err = w.repair(ctx)
 	default:
 		return fmt.Errorf("job %s: unknown kind %s", job.Key(), job.Kind())
 	}
+	w.delays.note(job, err, w.now())
 	if errors.Is(err, ErrGone) {
 		w.Log.InfoContext(ctx, "what the job was about is gone", "job", job.Key())
 		return nil
@@ -88,6 +98,8 @@ func (w *Worker) GiveUp(ctx context.Context, job Job, _ error) error {
 		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true)
 	case PlanGroup:
 		return w.Checks.Conclude(ctx, job.Repository, job.Head, checks, true)
+	case PlanHead:
+		return w.Checks.Conclude(ctx, job.Repository, job.Head, checks, true)
 	case RunCommands:
 		return w.giveUpCommands(ctx, job)
 	}
@@ -101,31 +113,35 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 		return err
 	}
 	if pull.State != "open" {
-		return nil
+		return w.dismiss(ctx, job.Repository, pull.Head.Commit, closed())
+	}
+	if needed, err := w.missing(ctx, job, pull); err != nil || !needed {
+		return err
 	}
 	if err = w.planHead(ctx, job, pull); err != nil && errors.Is(context.Cause(ctx), ErrSuperseded) {
 		return w.abandon(context.WithoutCancel(ctx), job, pull)
 	}
-	return err
+	if err != nil {
+		return w.unfinished(ctx, job.Repository, pull.Head.Commit, err)
+	}
+	return w.replaced(ctx, job, pull.Head.Commit)
 }
 
 // planHead plans the pull request's head and says so in checks and comment.
 func (w *Worker) planHead(ctx context.Context, job PlanPull, pull Pull) error {
+	w.concluded.drop(job.Repository, pull.Head.Commit)
 	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit, job.Again); err != nil {
 		return err
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, pull) })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, []report.Check{timedOut(w.deadline())}, true)
+		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, []report.Check{timedOut(w.deadline(), r)}, true)
 	}
 	if err != nil {
 		return err
 	}
-	checks, err := w.shared(ctx, job, pull, report.Checks(r))
-	if err != nil {
-		return err
-	}
-	if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, job.Again); err != nil {
+	r.Notices = append(r.Notices, w.delays.notice(job, w.now())...)
+	if err := w.conclude(ctx, job, pull, report.Checks(r)); err != nil {
 		return err
 	}
 	err = w.Comments.Publish(ctx, job.Repository, pull.Number, report.Comment(r))
@@ -181,10 +197,10 @@ func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.groupReport(ctx, job) })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return w.Checks.Conclude(ctx, job.Repository, job.Head, []report.Check{timedOut(w.deadline())}, true)
+		return w.Checks.Conclude(ctx, job.Repository, job.Head, []report.Check{timedOut(w.deadline(), r)}, true)
 	}
 	if err != nil {
-		return err
+		return w.unfinished(ctx, job.Repository, job.Head, err)
 	}
 	return w.Checks.Conclude(ctx, job.Repository, job.Head, report.Checks(r), job.Again)
 }

@@ -41,6 +41,16 @@ func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit ren
 	return err
 }
 
+// Gate implements [handlers.Checks].
+func (c *Checks) Gate(ctx context.Context, repo handlers.Repository, commit render.Commit) (handlers.Gate, error) {
+	runs, err := c.list(ctx, repo, commit, report.GateName)
+	if err != nil || runs[report.GateName] == nil {
+		return handlers.Gate{}, err
+	}
+	gate := runs[report.GateName]
+	return handlers.Gate{Started: gate.started, Concluded: gate.done}, nil
+}
+
 // open creates a run and returns its id. When GitHub fails, it may have done it all the
 // same: then it is the run of that name that is newer than after.
 func (c *Checks) open(ctx context.Context, repo handlers.Repository, options gogithub.CreateCheckRunOptions, after int64) (id int64, err error) {

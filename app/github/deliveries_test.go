@@ -32,7 +32,7 @@ func TestDeliveriesArrive(t *testing.T) {
 	t.Cleanup(server.Close)
 	w.app.SetWebhook(server.URL + "/webhook")
 
-	head := w.push("feature", "a: 5\n")
+	before, head := w.head, w.push("feature", "a: 5\n")
 	w.must(w.github.WaitIdle(t.Context()))
 	w.head = head
 	w.must(w.slipway.Checks().Conclude(t.Context(), w.where, head, []report.Check{check("slipway", report.Success, 0)}, false))
@@ -43,7 +43,7 @@ func TestDeliveriesArrive(t *testing.T) {
 
 	rerun := handlers.RerunEvent{Repository: w.where, Head: head, HeadBranch: "feature"}
 	want := []handlers.Event{
-		handlers.PullRequestEvent{Action: "synchronize", Repository: w.where, Number: w.pull},
+		handlers.PullRequestEvent{Action: "synchronize", Repository: w.where, Number: w.pull, Before: before},
 		rerun, rerun,
 	}
 	mu.Lock()

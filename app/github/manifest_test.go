@@ -75,6 +75,17 @@ var drivers = map[string]func(context.Context, *world, *github.App) error{
 		_, err := a.Repositories().All(ctx)
 		return err
 	},
+	"apps/list-webhook-deliveries": func(ctx context.Context, _ *world, a *github.App) error {
+		_, err := a.Redelivery().Missed(ctx)
+		return err
+	},
+	"apps/redeliver-webhook-delivery": func(ctx context.Context, w *world, a *github.App) error {
+		w.app.SetWebhook("http://127.0.0.1:1/")
+		w.push("lost", fmt.Sprint(w.pull))
+		w.must(w.github.WaitIdle(ctx))
+		w.app.SetWebhook("")
+		return a.Redelivery().Redeliver(ctx, w.github.Deliveries()[0].ID)
+	},
 	getRole: func(ctx context.Context, w *world, a *github.App) error {
 		_, err := a.People().Role(ctx, w.where, "alice")
 		return err

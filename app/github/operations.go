@@ -59,6 +59,8 @@ var (
 	teamsGetMembership          = Operation{"teams/get-membership-for-user-in-org", "members", "read"}
 	collaboratorsGetPermission  = Operation{"repos/get-collaborator-permission-level", "", ""} // metadata, which every App has
 	appsListInstallations       = Operation{"apps/list-installations", "", ""}
+	appsListDeliveries          = Operation{"apps/list-webhook-deliveries", "", ""}
+	appsRedeliver               = Operation{"apps/redeliver-webhook-delivery", "", ""}
 	appsListRepositories        = Operation{"apps/list-repos-accessible-to-installation", "", ""}
 )
 
@@ -66,7 +68,7 @@ var (
 func Operations() []Operation {
 	return []Operation{
 		appsGetAuthenticated, appsCreateInstallationToken, appsCreateFromManifest,
-		appsListInstallations, appsListRepositories,
+		appsListInstallations, appsListRepositories, appsListDeliveries, appsRedeliver,
 		collaboratorsGetPermission, teamsGetMembership,
 		pullsGet, pullsList, pullsCreate, pullsUpdate,
 		issuesListComments, issuesGetComment, issuesCreateComment, issuesUpdateComment, issuesDeleteComment,

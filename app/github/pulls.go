@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"slices"
+	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -76,4 +77,40 @@ func (p *PullRequests) PullsAt(ctx context.Context, repo handlers.Repository, co
 	}
 	slices.Sort(numbers)
 	return slices.Compact(numbers), nil
+}
+
+// closedShown bounds the closed pull requests that are looked at.
+const closedShown = 30
+
+// Heads implements [handlers.PullRequests].
+func (p *PullRequests) Heads(ctx context.Context, repo handlers.Repository, closedSince time.Time) ([]handlers.Head, error) {
+	var heads []handlers.Head
+	page := func(options *gogithub.PullRequestListOptions) (next int, err error) {
+		err = p.app.call(ctx, pullsList, repo, func(ctx context.Context, client *gogithub.Client) error {
+			pulls, response, err := client.PullRequests.List(ctx, repo.Owner, repo.Name, options)
+			if err != nil {
+				return err
+			}
+			for _, pull := range pulls {
+				open := pull.GetState() == "open"
+				if open || pull.GetClosedAt().After(closedSince) {
+					heads = append(heads, handlers.Head{Number: pull.GetNumber(), Open: open, Commit: render.Commit(pull.GetHead().GetSHA())})
+				}
+			}
+			next = response.NextPage
+			return nil
+		})
+		return next, err
+	}
+	open := &gogithub.PullRequestListOptions{State: "open", ListOptions: gogithub.ListOptions{PerPage: 100, Page: 1}}
+	for open.Page != 0 {
+		var err error
+		if open.Page, err = page(open); err != nil {
+			return nil, err
+		}
+	}
+	_, err := page(&gogithub.PullRequestListOptions{
+		State: "closed", Sort: "updated", Direction: "desc", ListOptions: gogithub.ListOptions{PerPage: closedShown},
+	})
+	return heads, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
+	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -88,6 +89,7 @@ type run struct {
 	id          int64
 	key         string // external id
 	done        bool
+	started     time.Time
 	annotations int
 }
 
@@ -96,6 +98,7 @@ func runOf(r *gogithub.CheckRun) run {
 		id:          r.GetID(),
 		key:         r.GetExternalID(),
 		done:        r.GetStatus() == "completed",
+		started:     r.GetStartedAt().Time,
 		annotations: r.GetOutput().GetAnnotationsCount(),
 	}
 }

@@ -62,8 +62,14 @@ func (a *App) pullRequest(payload []byte) (handlers.Event, error) {
 	if number <= 0 || e.GetAction() == "" {
 		return nil, fmt.Errorf("%w: no number or action", ErrMalformed)
 	}
+	var before render.Commit
+	if e.GetAction() == "synchronize" && e.GetBefore() != "" {
+		if before, err = commitOf(e.GetBefore()); err != nil {
+			return nil, err
+		}
+	}
 	return handlers.PullRequestEvent{
-		Action: e.GetAction(), Repository: repo, Number: number,
+		Action: e.GetAction(), Repository: repo, Number: number, Before: before,
 		BaseChanged: e.GetChanges() != nil && e.GetChanges().Base != nil,
 	}, nil
 }
