@@ -215,11 +215,12 @@ func (a *App) open(payload []byte, event any, repo **gogithub.Repository, instal
 	return r, a.serves(r.Owner), nil
 }
 
-// unread reports that all was decoded but a repository's custom properties, which
-// go-github takes for single values and nobody here reads.
+// unread reports that all was decoded but what nobody here reads and go-github takes
+// for something else: a repository's custom properties, for single values, and in a push
+// the repository's organisation, which is a name there, for an object.
 func unread(err error) bool {
 	var mistyped *json.UnmarshalTypeError
-	return errors.As(err, &mistyped) && strings.Contains(mistyped.Field, "custom_properties")
+	return errors.As(err, &mistyped) && (strings.Contains(mistyped.Field, "custom_properties") || mistyped.Field == "repository.organization")
 }
 
 // serves reports whether the repositories of an account are served.

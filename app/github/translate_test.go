@@ -149,17 +149,20 @@ func FuzzTranslate(f *testing.F) {
 		f.Add(event, []byte(payload(event)))
 		f.Add(event, []byte(strings.ReplaceAll(payload(event), "{", "[")))
 		f.Add(event, []byte(strings.ReplaceAll(payload(event), `{"id":7}`, "null")))
+		for _, example := range examples(f)[event][:1] {
+			f.Add(event, []byte(installed(f, example)))
+		}
+	}
+	for _, body := range []string{"", "null", "[]", `{"installation":{"id":1e99}}`, "\xff\xfe", strings.Repeat(`{"a":`, 2000)} {
+		f.Add("pull_request", []byte(body))
 	}
 	a, err := New(Settings{AppID: 42, PrivateKey: testKey()})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, event string, body []byte) {
-		got, err := a.Translate(event, body)
-		if err != nil && !errors.Is(err, ErrMalformed) {
-			t.Errorf("error %v is not ErrMalformed", err)
-		}
-		if got != nil {
+		checkTranslation(t, a, event, body)
+		if got, _ := a.Translate(event, body); got != nil {
 			for _, job := range got.Jobs() {
 				if strings.ContainsAny(job.Key(), "\n\x00 ") || strings.Contains(job.Key(), "..") && !bytes.Contains(body, []byte("..")) {
 					t.Errorf("job key %q", job.Key())

@@ -92,7 +92,7 @@ func (m *Mirror) fetch(ctx context.Context, refspecs ...string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := call.run(ctx); err != nil {
+	if err := m.bounded(ctx, call); err != nil {
 		return explain(err)
 	}
 	return m.tidy(ctx)
@@ -117,7 +117,7 @@ func (m *Mirror) fetchBlobs(ctx context.Context, ids []render.GitID) error {
 		}
 		call.stdin = []byte(list.String())
 		call.settings = append(call.settings, setting{"fetch.negotiationAlgorithm", "noop"})
-		if _, err = call.run(ctx); err != nil {
+		if err = m.bounded(ctx, call); err != nil {
 			return explain(err)
 		}
 		return m.tidy(ctx)
@@ -193,7 +193,7 @@ func (m *Mirror) dropOldCommits(ctx context.Context) error {
 // removeStale deletes what a killed process left: lock files, which would stop
 // the next fetch, and packs that did not arrive whole.
 func (m *Mirror) removeStale() error {
-	stale, err := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_*"))
+	stale, err := m.arriving()
 	if err != nil {
 		return err
 	}

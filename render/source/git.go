@@ -96,6 +96,27 @@ type invocation struct {
 	secrets   []string // never to appear in an error
 	stdin     []byte
 	args      []string
+	binary    string            // another git than the installed one
+	enough    func([]byte) bool // ends git when it says so of a piece of the output; may be nil
+}
+
+// errEnough ends a run that wrote more than anybody wants to read.
+var errEnough = errors.New("more output than wanted")
+
+// output is standard output, as long as it is wanted.
+type output struct {
+	text   bytes.Buffer // not embedded: io.Copy would then read into it past Write
+	enough func([]byte) bool
+	over   bool
+}
+
+// Write implements [io.Writer]. Its error makes os/exec close the pipe, at which git ends.
+func (o *output) Write(p []byte) (int, error) {
+	if o.enough != nil && o.enough(p) {
+		o.over = true
+		return 0, errEnough
+	}
+	return o.text.Write(p)
 }
 
 // run returns what git wrote to standard output. A run that ended with another
@@ -105,17 +126,19 @@ func (i invocation) run(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var stdout bytes.Buffer
+	stdout := output{enough: i.enough}
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(i.stdin), &stdout
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
+	case stdout.over:
+		return nil, fmt.Errorf("git %s: %w", i.args[0], errEnough)
 	case err == nil:
-		return stdout.Bytes(), nil
+		return stdout.text.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("git %s: %w", i.args[0], context.Cause(ctx))
 	case errors.As(err, &exit):
-		return stdout.Bytes(), &failure{command: i.args[0], status: exit.ExitCode(), message: i.scrub(stderr.String())}
+		return stdout.text.Bytes(), &failure{command: i.args[0], status: exit.ExitCode(), message: i.scrub(stderr.String())}
 	}
 	return nil, fmt.Errorf("git %s: %w", i.args[0], err)
 }
@@ -125,6 +148,7 @@ func (i invocation) command(ctx context.Context) (*exec.Cmd, *tail, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	binary = cmp.Or(i.binary, binary)
 	protocols := i.protocols
 	if protocols == "" {
 		protocols = "none" // no transport has this name

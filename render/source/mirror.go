@@ -28,6 +28,7 @@ type Mirror struct {
 	origin      string
 	protocols   string
 	credentials Credentials
+	most        int64 // bytes of one fetch
 	// fetching is held by the one fetch or maintenance that runs; guard is taken
 	// first.
 	fetching chan struct{}
@@ -53,9 +54,12 @@ func Open(dir, origin string, credentials Credentials, options ...Option) (*Mirr
 	if _, err := installed(); err != nil {
 		return nil, fmt.Errorf("open mirror %s: %w", dir, err)
 	}
+	if err := fetchesOnlyWhenAsked(); err != nil {
+		return nil, fmt.Errorf("open mirror %s: %w", dir, err)
+	}
 	m := &Mirror{
 		Repository: newRepository(dir), origin: origin, protocols: "https:http",
-		credentials: credentials, fetching: make(chan struct{}, 1),
+		credentials: credentials, most: MaxFetchBytes, fetching: make(chan struct{}, 1),
 	}
 	for _, option := range options {
 		option(m)
@@ -96,7 +100,8 @@ func (m *Mirror) access(ctx context.Context, args ...string) (invocation, error)
 		{"remote.origin.url", m.origin}, {"remote.origin.promisor", "true"}, {"remote.origin.partialclonefilter", "blob:none"},
 		{"http.followRedirects", "false"}, // a redirect must not carry the token elsewhere
 		{"http.lowSpeedLimit", "1000"}, {"http.lowSpeedTime", "60"},
-		{"protocol.version", "2"}, {"gc.autoDetach", "false"}, {"gc.autoPackLimit", "40"},
+		{"protocol.version", "2"}, {"core.bigFileThreshold", "32m"}, // above it, files go from the wire to the disk
+		{"transfer.bundleURI", "false"}, {"fetch.recurseSubmodules", "false"}, {"submodule.recurse", "false"}, {"credential.helper", ""}, {"gc.autoDetach", "false"}, {"gc.autoPackLimit", "40"},
 	}
 	if m.credentials == nil {
 		return call, nil

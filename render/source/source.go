@@ -31,6 +31,7 @@ var ErrNoRepository = errors.New("no such repository")
 const (
 	MaxBlobBytes   = 20 << 20 // of one file
 	MaxTreeEntries = 500_000  // files and directories of one tree
+	MaxFetchBytes  = 4 << 30  // of what one fetch may bring
 
 	cachedEntries = 1_000_000 // of the trees remembered per repository
 	cachedBytes   = 16 << 20  // of the files remembered per repository

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/slipwayhq/slipway/render"
 )
+
+// maxListing bounds the names of all files of a tree, in bytes.
+const maxListing = 256 << 20
 
 // siblingLimit bounds the files of a directory that come along with one of them.
 const siblingLimit = 256
@@ -30,8 +34,18 @@ func (r *Repository) treeByID(ctx context.Context, id render.GitID) (*tree, erro
 	if t, ok := r.trees.get(id); ok {
 		return t, nil
 	}
-	out, err := invocation{dir: r.dir, args: []string{"ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options", string(id)}}.run(ctx)
-	if err != nil {
+	// A few kilobytes of trees that repeat each other can name more files than there is
+	// memory: counting while reading ends that early.
+	count, size := 0, 0
+	tooLarge := func(piece []byte) bool {
+		count, size = count+bytes.Count(piece, []byte{0}), size+len(piece)
+		return count > MaxTreeEntries || size > maxListing
+	}
+	out, err := invocation{dir: r.dir, args: []string{"ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options", string(id)}, enough: tooLarge}.run(ctx)
+	switch {
+	case errors.Is(err, errEnough):
+		return nil, tooManyFiles()
+	case err != nil:
 		return nil, err
 	}
 	t, err := parseTree(string(out))
@@ -53,7 +67,7 @@ var modes = map[string]render.Mode{
 func parseTree(listing string) (*tree, error) {
 	count := strings.Count(listing, "\x00")
 	if count > MaxTreeEntries {
-		return nil, &render.Problem{Message: fmt.Sprintf("the repository has more than %d files and directories", MaxTreeEntries)}
+		return nil, tooManyFiles()
 	}
 	t := &tree{entries: make(map[string]render.Entry, count+1), lists: map[string][]render.Entry{".": {}}, executable: map[string]bool{}}
 	for listing != "" {
@@ -84,6 +98,10 @@ func parseTree(listing string) (*tree, error) {
 		slices.SortFunc(list, func(a, b render.Entry) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	return t, nil
+}
+
+func tooManyFiles() *render.Problem {
+	return &render.Problem{Message: fmt.Sprintf("the repository has more than %d files and directories", MaxTreeEntries)}
 }
 
 // toValid lets names pass that are no UTF-8, which Git allows.
