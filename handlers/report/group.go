@@ -126,6 +126,9 @@ func ownNames(t render.Target) *regexp.Regexp {
 
 // noteworthy reports whether a change has anything to be said of it.
 func noteworthy(p Part, c preview.Change) bool {
+	if p.Plan != nil && p.Plan.Live == preview.LiveUnreachable && c.Action == preview.Unknown {
+		return len(findingsOn(p, c.ID)) > 0 // that nobody answered is said once, of the target
+	}
 	if c.Action == preview.Encrypted { // counted with the target; told by itself where it changes
 		return len(c.Fields) > 0 || c.Origin == (render.Origin{}) || len(findingsOn(p, c.ID)) > 0
 	}
