@@ -59,6 +59,7 @@ var arrows = map[string][]string{
 	"app/github":                 {"handlers", "handlers/", "render", ""},
 	"app/queue":                  {"handlers"},
 	"app/clusters":               {"handlers", "preview", "render", "deploy"},
+	"app/sandbox":                {"policy", "render"},
 	"app/web":                    {"handlers", "handlers/", ""},
 	"handlers":                   {"handlers/", "policy", "preview", "render", "render/edit", "deploy", "deploy/"},
 	"handlers/config":            {"handlers/internal/", "render", "preview", "deploy", "policy"},
@@ -116,6 +117,7 @@ var fences = []struct {
 	{[]string{"sigs.k8s.io/kustomize/kyaml"}, []string{"render/internal/", "render/edit", "preview"}}, // preview: merge keys of the built-in kinds
 	{[]string{"github.com/open-policy-agent/opa"}, []string{"policy"}},
 	{[]string{"github.com/spf13/cobra"}, []string{"cmd/slipway"}},
+	{[]string{"github.com/elastic/go-seccomp-bpf", "github.com/fxamacker/cbor"}, []string{"app/sandbox"}},
 }
 
 // TestFences keeps each large library behind the one package that knows it.

@@ -18,6 +18,7 @@ import (
 	"github.com/slipwayhq/slipway/app/clusters"
 	"github.com/slipwayhq/slipway/app/github"
 	"github.com/slipwayhq/slipway/app/queue"
+	"github.com/slipwayhq/slipway/app/sandbox"
 	"github.com/slipwayhq/slipway/deploy"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/policy"
@@ -31,6 +32,7 @@ type Service struct {
 	webhook *github.Webhook
 	queue   *queue.Memory
 	mirrors *mirrors
+	workers *sandbox.Pool
 	log     *slog.Logger
 	// temporary is the data directory where the operator named none; Close deletes it.
 	temporary string
@@ -60,6 +62,10 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.clear())
 	}
+	s.workers, err = sandbox.New(context.Background(), sandbox.Options{Workers: config.Limits.Workers, Memory: int64(config.Limits.WorkerMemory) << 20, Log: log})
+	if err != nil {
+		return nil, err
+	}
 	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
 	worker := s.worker()
 	s.queue = queue.New(queue.Options{Work: traced(worker.Work), GiveUp: worker.GiveUp, Workers: config.Limits.Jobs, Log: log})
@@ -79,12 +85,13 @@ func (s *Service) worker() *handlers.Worker {
 	comments := s.github.Comments()
 	return &handlers.Worker{
 		Planner: &handlers.Planner{
-			Renderers: newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive),
-			Policies:  policy.NewCache(64),
-			Clusters:  registry,
-			Granting:  true,
-			Defaults:  s.mirrors.defaults,
-			Now:       s.config.Now,
+			Renderers:  newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive, s.workers.Builder(), s.config.Limits.RenderTime.Duration),
+			Policies:   policy.NewCache(64, s.workers.Runner()),
+			Clusters:   registry,
+			Granting:   true,
+			Unconfined: s.workers.Sandboxed() != nil,
+			Defaults:   s.mirrors.defaults,
+			Now:        s.config.Now,
 		},
 		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments, Allowances: s.github.Allowances(),
 		Trees: s.mirrors, Deployers: registry,
@@ -159,6 +166,7 @@ func (s *Service) Close(ctx context.Context) error {
 	if forgotten := s.queue.Stop(ctx); forgotten > 0 {
 		s.log.Warn("jobs were not finished and are forgotten; their pull requests are planned at the next event", "jobs", forgotten)
 	}
+	s.workers.Close()
 	if err := s.mirrors.Close(); err != nil {
 		return fmt.Errorf("close mirrors: %w", err)
 	}

@@ -87,6 +87,13 @@ type Limits struct {
 	// PointsPerMinute bounds all calls of one installation, of which a read is one
 	// point and a write five; 900 where zero.
 	PointsPerMinute int `json:"pointsPerMinute,omitempty"`
+	// Workers are the processes that render and judge at once; as many as there are
+	// CPUs where zero.
+	Workers int `json:"workers,omitempty"`
+	// WorkerMemory bounds what one of them may take, in MiB; 512 where zero.
+	WorkerMemory int `json:"workerMemory,omitempty"`
+	// RenderTime bounds the rendering of one target; 1m where zero.
+	RenderTime metav1.Duration `json:"renderTime,omitempty"`
 }
 
 // pace is what one installation may ask of GitHub. Where one figure says not to pace,
@@ -285,7 +292,8 @@ func (c *Config) validate() (problems []error) {
 	for _, limit := range []struct {
 		field string
 		value int64
-	}{{"jobs", int64(c.Limits.Jobs)}, {"deadline", int64(c.Limits.Deadline.Duration)}, {"dryRuns", int64(c.Limits.DryRuns)}} {
+	}{{"jobs", int64(c.Limits.Jobs)}, {"deadline", int64(c.Limits.Deadline.Duration)}, {"dryRuns", int64(c.Limits.DryRuns)},
+		{"workers", int64(c.Limits.Workers)}, {"workerMemory", int64(c.Limits.WorkerMemory)}, {"renderTime", int64(c.Limits.RenderTime.Duration)}} {
 		if limit.value < 0 {
 			problems = append(problems, fmt.Errorf("limits.%s is negative; write more than nothing, or leave it out", limit.field))
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/render"
@@ -18,13 +19,16 @@ type renderers struct {
 	key []byte
 	// sensitive are the operator's fields, which no repository can show.
 	sensitive []render.SensitiveField
+	// builder builds, in time; nil for this process.
+	builder render.Builder
+	time    time.Duration
 
 	mu      sync.Mutex
 	engines map[string]*render.Engine
 }
 
-func newRenderers(key []byte, sensitive []render.SensitiveField) *renderers {
-	return &renderers{key: key, sensitive: sensitive, engines: make(map[string]*render.Engine)}
+func newRenderers(key []byte, sensitive []render.SensitiveField, builder render.Builder, limit time.Duration) *renderers {
+	return &renderers{key: key, sensitive: sensitive, builder: builder, time: limit, engines: make(map[string]*render.Engine)}
 }
 
 // maskKey derives the key of masks from a secret that stays the same over
@@ -40,13 +44,17 @@ func (r *renderers) Engine(repo handlers.Repository, sensitive []render.Sensitiv
 	if err != nil {
 		panic(err) // of two strings
 	}
-	key := fmt.Sprintf("%d/%s %x", repo.Installation, repo, sha256.Sum256(fields))
+	name := fmt.Sprintf("%d/%s", repo.Installation, repo)
+	key := fmt.Sprintf("%s %x", name, sha256.Sum256(fields))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if engine := r.engines[key]; engine != nil {
 		return engine
 	}
-	engine := render.New(render.Options{Masker: render.NewMasker(r.key, append(sensitive[:len(sensitive):len(sensitive)], r.sensitive...))})
+	engine := render.New(render.Options{
+		Masker:  render.NewMasker(r.key, append(sensitive[:len(sensitive):len(sensitive)], r.sensitive...)),
+		Builder: r.builder, Repository: name, Limits: render.Limits{Time: r.time},
+	})
 	r.engines[key] = engine
 	return engine
 }

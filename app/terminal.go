@@ -142,7 +142,7 @@ func terminalPlanner() (*handlers.Planner, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a key for masks: %w", err)
 	}
-	return &handlers.Planner{Renderers: newRenderers(key, nil), Policies: policy.NewCache(1), Now: time.Now}, nil
+	return &handlers.Planner{Renderers: newRenderers(key, nil, nil, 0), Policies: policy.NewCache(1, nil), Now: time.Now}, nil
 }
 
 // A localRepo resolves whatever Git resolves.

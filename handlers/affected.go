@@ -69,8 +69,9 @@ func (s *selection) restrict(only []string) (untouched []string, err error) {
 
 // affected renders the base side of every target (mostly out of the cache) and the
 // head side of those whose recorded inputs differ. What rendering really read
-// decides, so that a change to a shared base selects every target on it.
-func affected(ctx context.Context, engine *render.Engine, layouts []render.Layout, order []render.Environment, base, head render.Tree) (selection, error) {
+// decides, so that a change to a shared base selects every target on it. Each side
+// has its engine: an outsider's head is not rendered by that of the base.
+func affected(ctx context.Context, engine, headEngine *render.Engine, layouts []render.Layout, order []render.Environment, base, head render.Tree) (selection, error) {
 	before, after := targets(layouts, order, base), targets(layouts, order, head)
 	bases, err := engine.RenderAll(ctx, base, before)
 	if err != nil {
@@ -90,7 +91,7 @@ func affected(ctx context.Context, engine *render.Engine, layouts []render.Layou
 			chosen.reads = append(chosen.reads, was.Reads)
 		}
 	}
-	heads, err := engine.RenderAll(ctx, head, again)
+	heads, err := headEngine.RenderAll(ctx, head, again)
 	if err != nil {
 		return selection{}, fmt.Errorf("render head: %w", err)
 	}

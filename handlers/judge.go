@@ -168,7 +168,10 @@ func (p *Planner) policies(ctx context.Context, j *judge, tree render.Tree) (*po
 	if err != nil || len(files) == 0 {
 		return nil, nil, err
 	}
-	compiled, problems := p.Policies.Compile(ctx, files)
+	compiled, problems, err := p.Policies.Compile(ctx, files)
+	if err != nil {
+		return nil, nil, fmt.Errorf("compile policies: %w", err)
+	}
 	return compiled, problems, ctx.Err()
 }
 

@@ -28,6 +28,9 @@ type Comparison struct {
 	// Trusted says that live clusters may be asked about it: its branch lives in the
 	// repository, or a person allowed this very commit.
 	Trusted bool
+	// Outside says that the head is from another repository, allowed or not: what is
+	// rendered of it is kept apart from what is known of the repository's branches.
+	Outside bool
 	// Only restricts the report to these targets, as they print; all when empty.
 	// That a name is no target's is an error, a [*render.Problem].
 	Only []string
@@ -95,7 +98,11 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 	}
 	engine := p.Renderers.Engine(c.Repository, judge.Sensitive)
 	p.say("rendering")
-	chosen, err := affected(ctx, engine, judge.Layouts, judge.order(), base, head)
+	headEngine := engine
+	if c.Outside && !p.Unconfined {
+		headEngine = engine.Outsider()
+	}
+	chosen, err := affected(ctx, engine, headEngine, judge.Layouts, judge.order(), base, head)
 	if err != nil {
 		return r, err
 	}

@@ -182,7 +182,7 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 	}
 	r, err := w.Planner.Report(ctx, repo, Comparison{
 		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch, HeadRef: pull.Head.Branch,
-		Base: base, Head: pull.Head.Commit, Trusted: trusted,
+		Base: base, Head: pull.Head.Commit, Trusted: trusted, Outside: pull.FromFork,
 	})
 	if by != "" {
 		r.Notices = append([]string{report.AllowedNotice(by)}, r.Notices...)

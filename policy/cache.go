@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	"github.com/slipwayhq/slipway/render"
@@ -12,7 +13,8 @@ import (
 // A Cache keeps compiled policies by their files' content, since those of a base
 // branch rarely change. It is safe for concurrent use.
 type Cache struct {
-	size int
+	size   int
+	runner Runner
 
 	mu      sync.Mutex
 	entries map[[sha256.Size]byte]*entry
@@ -23,20 +25,40 @@ type entry struct {
 	once     sync.Once
 	policies *Policies
 	problems []render.Problem
+	err      error
 }
 
-// NewCache returns a Cache of at most size sets of policies, at least one.
-func NewCache(size int) *Cache {
-	return &Cache{size: max(size, 1), entries: make(map[[sha256.Size]byte]*entry)}
+// NewCache returns a Cache of at most size sets of policies, at least one. They are
+// compiled and evaluated by the runner; in this process where that is nil.
+func NewCache(size int, runner Runner) *Cache {
+	return &Cache{size: max(size, 1), runner: runner, entries: make(map[[sha256.Size]byte]*entry)}
 }
 
-// Compile is [Compile], once for equal files. The problems must not be changed.
-func (c *Cache) Compile(ctx context.Context, files map[string][]byte) (*Policies, []render.Problem) {
-	e := c.entry(digest(files))
-	// Compiling is short and bounded; a caller that goes away must not leave the
-	// others without.
-	e.once.Do(func() { e.policies, e.problems = Compile(context.WithoutCancel(ctx), files) })
-	return e.policies, e.problems
+// Compile is [Compile], once for equal files. The problems must not be changed. An
+// error is the runner's and means try again.
+func (c *Cache) Compile(ctx context.Context, files map[string][]byte) (*Policies, []render.Problem, error) {
+	key := digest(files)
+	e := c.entry(key)
+	e.once.Do(func() {
+		// Compiling is short and bounded; a caller that goes away must not leave the
+		// others without.
+		ctx := context.WithoutCancel(ctx)
+		if c.runner == nil {
+			e.policies, e.problems = Compile(ctx, files)
+		} else if e.policies, e.problems, e.err = compileElsewhere(ctx, c.runner, files); e.err != nil {
+			c.forget(key, e)
+		}
+	})
+	return e.policies, e.problems, e.err
+}
+
+func (c *Cache) forget(key [sha256.Size]byte, e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[key] == e {
+		delete(c.entries, key)
+		c.order = slices.DeleteFunc(c.order, func(known [sha256.Size]byte) bool { return known == key })
+	}
 }
 
 func (c *Cache) entry(key [sha256.Size]byte) *entry {

@@ -7,14 +7,14 @@ import (
 )
 
 func TestCache(t *testing.T) {
-	cache := NewCache(2)
+	cache := NewCache(2, nil)
 	files := func(n int) map[string][]byte {
 		return contents(map[string]string{"main.rego": fmt.Sprintf("package main\n\ndeny_%d contains \"x\"\n", n)})
 	}
 	get := func(n int) *Policies {
-		policies, problems := cache.Compile(context.Background(), files(n))
-		if len(problems) > 0 {
-			t.Fatal(say(problems))
+		policies, problems, err := cache.Compile(context.Background(), files(n))
+		if err != nil || len(problems) > 0 {
+			t.Fatal(err, say(problems))
 		}
 		return policies
 	}

@@ -29,6 +29,11 @@ type Policies struct {
 	query    rego.PreparedEvalQuery // every rule at once
 	single   []rego.PreparedEvalQuery
 	compiler *ast.Compiler
+
+	// Of policies that are compiled elsewhere, instead: by whom, of what, the rules' names.
+	runner Runner
+	files  map[string][]byte
+	names  []string
 }
 
 // A rule is one name under which results are given; several definitions may share it.
@@ -47,6 +52,9 @@ type rule struct {
 
 // Rules returns the names of all rules, sorted.
 func (p *Policies) Rules() []string {
+	if p.runner != nil {
+		return p.names
+	}
 	names := make([]string, len(p.rules))
 	for i, rule := range p.rules {
 		names[i] = rule.name

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -12,22 +13,17 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/slipwayhq/slipway/render"
 )
 
-// Limits of one Evaluate.
+// MaxTime bounds one Judge: the rules, over all objects of a target.
+const MaxTime = 30 * time.Second
+
+// Further limits of one Judge.
 const (
-	maxTime     = 30 * time.Second // for all objects of a target
-	maxResults  = 100              // of one rule for one object
-	maxMessage  = 1000             // bytes
+	maxResults  = 100  // of one rule for one object
+	maxMessage  = 1000 // bytes
 	maxParallel = 4
 )
-
-// A Locate finds where in the tree a field of an object is written; the empty
-// field is the object itself. The field reads as policies give it, e.g.
-// spec.template.spec.containers[0].image.
-type Locate func(object render.Object, field string) (file string, line int)
 
 // prepare compiles the queries: one that asks every rule at once, and one for each
 // rule, to find out which is to blame when evaluating them together fails.
@@ -79,21 +75,17 @@ func (r rule) ask() *ast.Term {
 	return ast.ArrayTerm(values, excepted)
 }
 
-// Evaluate asks every rule about every object, masked, and returns the findings,
-// worst first. locate may be nil: findings then stand at their object's origin. A
-// rule that cannot be evaluated for an object gives a finding that denies, never
-// silence. An error means that ctx ended.
-func (p *Policies) Evaluate(ctx context.Context, objects []render.Object, locate Locate) ([]Finding, error) {
-	if len(p.rules) == 0 || len(objects) == 0 {
-		return nil, ctx.Err()
+// Judge asks every rule about every input, a masked object, and returns what they
+// say, by index. A rule that cannot be evaluated for an input gives a verdict that
+// denies, never silence. An error means that ctx ended.
+func (p *Policies) Judge(ctx context.Context, inputs []map[string]any) ([][]Verdict, error) {
+	verdicts := make([][]Verdict, len(inputs))
+	if len(p.rules) == 0 || len(inputs) == 0 {
+		return verdicts, ctx.Err()
 	}
-	if locate == nil {
-		locate = func(object render.Object, _ string) (string, int) { return object.Origin.File, object.Origin.Line }
-	}
-	limited, cancel := context.WithTimeout(ctx, maxTime)
+	limited, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
-	perObject := make([][]Finding, len(objects))
-	workers := min(runtime.GOMAXPROCS(0), maxParallel, len(objects))
+	workers := min(runtime.GOMAXPROCS(0), maxParallel, len(inputs))
 	var group errgroup.Group
 	for worker := range workers {
 		group.Go(func() error {
@@ -102,9 +94,9 @@ func (p *Policies) Evaluate(ctx context.Context, objects []render.Object, locate
 				return fmt.Errorf("read the policies' data: %w", err)
 			}
 			defer p.store.Abort(limited, transaction)
-			for i := worker; i < len(objects); i += workers {
-				e := evaluation{policies: p, object: objects[i], locate: locate, transaction: transaction}
-				perObject[i] = e.run(limited)
+			for i := worker; i < len(inputs); i += workers {
+				e := evaluation{policies: p, input: inputs[i], transaction: transaction}
+				verdicts[i] = e.run(limited)
 			}
 			return nil
 		})
@@ -115,28 +107,22 @@ func (p *Policies) Evaluate(ctx context.Context, objects []render.Object, locate
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("evaluate policies: %w", err)
 	}
-	var findings []Finding
-	for _, some := range perObject {
-		findings = append(findings, some...)
-	}
-	sortFindings(findings)
-	return findings, nil
+	return verdicts, nil
 }
 
 // An evaluation is of all rules about one object.
 type evaluation struct {
 	policies    *Policies
-	object      render.Object
-	locate      Locate
+	input       map[string]any
 	transaction storage.Transaction
-	findings    []Finding
+	verdicts    []Verdict
 }
 
-func (e *evaluation) run(ctx context.Context) []Finding {
-	input, err := ast.InterfaceToValue(e.object.Masked())
+func (e *evaluation) run(ctx context.Context) []Verdict {
+	input, err := ast.InterfaceToValue(e.input)
 	if err != nil {
 		e.broken("input", "", 0, fmt.Sprintf("the object cannot be given to policies: %v", err))
-		return e.findings
+		return e.verdicts
 	}
 	results, err := e.ask(ctx, e.policies.query, input)
 	switch {
@@ -152,7 +138,7 @@ func (e *evaluation) run(ctx context.Context) []Finding {
 			switch {
 			case ctx.Err() != nil:
 				e.late()
-				return e.findings
+				return e.verdicts
 			case err != nil:
 				e.failed(rule, err)
 			default:
@@ -160,7 +146,7 @@ func (e *evaluation) run(ctx context.Context) []Finding {
 			}
 		}
 	}
-	return e.findings
+	return e.verdicts
 }
 
 // ask evaluates one query and returns what ask's terms gave. Errors of built-in
@@ -186,8 +172,7 @@ func (e *evaluation) ask(ctx context.Context, query rego.PreparedEvalQuery, inpu
 
 // late says that time ran out before the object was judged.
 func (e *evaluation) late() {
-	e.findings = nil
-	e.broken("policy.time", "", 0, fmt.Sprintf("the policies took longer than %s over this target; this object was not judged", maxTime))
+	e.verdicts = []Verdict{stopped(TooSlow)}
 }
 
 // failed says that a rule could not be evaluated.
@@ -231,14 +216,8 @@ func (p *Policies) nameAt(file string, line int) string {
 }
 
 func (e *evaluation) broken(rule, file string, line int, message string) {
-	finding := Finding{Rule: rule, Level: Deny, Object: e.object.ID, File: file, Line: line, Message: clip(oneLine(message)), Broken: true}
-	if file != "" {
-		finding.Hint = "mend the rule, so that it says something of every object or passes it over"
+	verdict := Verdict{Rule: rule, Level: Deny, File: file, Line: line, Message: clip(oneLine(message)), Broken: true}
+	if !slices.Contains(e.verdicts, verdict) {
+		e.verdicts = append(e.verdicts, verdict)
 	}
-	for _, known := range e.findings {
-		if known == finding {
-			return
-		}
-	}
-	e.findings = append(e.findings, finding)
 }

@@ -306,7 +306,7 @@ deny contains "never" if {
 	if _, err := policies.Evaluate(ctx, []render.Object{object(t, deployment)}, nil); err == nil {
 		t.Error("no error though the caller went away")
 	}
-	e := evaluation{policies: policies, object: object(t, deployment), locate: func(render.Object, string) (string, int) { return "", 0 }}
+	e := evaluation{policies: policies, input: object(t, deployment).Masked()}
 	transaction, err := policies.store.NewTransaction(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// collect turns what one rule gave, [values, exceptions], into findings.
+// collect turns what one rule gave, [values, exceptions], into verdicts.
 func (e *evaluation) collect(rule rule, answer any) {
 	pair, _ := answer.([]any)
 	if len(pair) != 2 {
@@ -39,7 +39,7 @@ func (e *evaluation) many(rule rule, set []any) {
 	}
 }
 
-// one turns a message, or an object with one, into a finding. Further keys of the
+// one turns a message, or an object with one, into a verdict. Further keys of the
 // object are conftest's metadata, which says nothing to us.
 func (e *evaluation) one(rule rule, value any) {
 	switch value := value.(type) {
@@ -69,10 +69,7 @@ func (e *evaluation) one(rule rule, value any) {
 }
 
 func (e *evaluation) add(rule rule, level Level, message, hint, field string) {
-	file, line := e.locate(e.object, field)
-	e.findings = append(e.findings, Finding{
-		Rule: rule.name, Level: level, Object: e.object.ID, File: file, Line: line, Message: clip(message), Hint: clip(hint),
-	})
+	e.verdicts = append(e.verdicts, Verdict{Rule: rule.name, Level: level, Message: clip(message), Hint: clip(hint), Field: field})
 }
 
 // clip bounds a text, at the border of a character.

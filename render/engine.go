@@ -2,30 +2,29 @@ package render
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/slipwayhq/slipway/render/internal/helm"
-	"github.com/slipwayhq/slipway/render/internal/kustomize"
-	"github.com/slipwayhq/slipway/render/internal/plain"
-	"github.com/slipwayhq/slipway/render/internal/view"
 )
 
 // Options are what an [Engine] is made of. The zero Options are usable.
 type Options struct {
 	// Masker masks what the rendered objects hand out. Nil masks without a hash.
 	Masker *Masker
+	// Builder builds what is not known yet; in this process where nil.
+	Builder Builder
+	// Repository names whose trees are rendered, to the Builder.
+	Repository string
 	// Limits bound one rendering. Fields that are zero have their defaults.
 	Limits Limits
-	// Parallel is how many renderings run at once, whoever asks. Defaults to GOMAXPROCS.
+	// Parallel is how many renderings one call of RenderAll runs at once, and without
+	// a Builder whoever asks. Defaults to GOMAXPROCS.
 	Parallel int
 	// CacheBytes is roughly how much memory rendereds kept for later may take.
 	// Defaults to 64 MiB; negative keeps none.
@@ -55,6 +54,9 @@ func (o Options) withDefaults() Options {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
+	if o.Builder == nil {
+		o.Builder = here{semaphore.NewWeighted(int64(o.Parallel))}
+	}
 	return o
 }
 
@@ -69,22 +71,44 @@ type Stats struct {
 // produced. It is safe for concurrent use.
 type Engine struct {
 	options Options
-	slots   *semaphore.Weighted
 	cache   *cache
 	known   *referenceCache
+
+	// inner is the engine that this one, for outsiders' trees, stands around; nil
+	// for any other.
+	inner    *Engine
+	outsider func() *Engine
 
 	renders, hits atomic.Int64
 }
 
 // New returns an Engine.
 func New(options Options) *Engine {
-	options = options.withDefaults()
-	return &Engine{
-		options: options,
-		slots:   semaphore.NewWeighted(int64(options.Parallel)),
-		cache:   newCache(options.CacheBytes),
-		known:   newReferenceCache(),
+	e := &Engine{options: options.withDefaults(), known: newReferenceCache()}
+	e.cache = newCache(e.options.CacheBytes)
+	e.outsider = sync.OnceValue(func() *Engine {
+		return &Engine{options: e.options, cache: newCache(e.options.CacheBytes / 4), known: e.known, inner: e}
+	})
+	return e
+}
+
+// Outsider returns the engine for trees that hold what somebody wrote who may not
+// write to the repository. It knows what e knows; what it renders, by builds of a
+// scope of their own, it never tells e, so that nothing an outsider may do to a
+// build can be taken for the rendering of a branch.
+func (e *Engine) Outsider() *Engine {
+	if e.inner != nil {
+		return e
 	}
+	return e.outsider()
+}
+
+// find returns what is known of dir in tree, or nil.
+func (e *Engine) find(tree Tree, dir string) *Rendered {
+	if rendered := e.cache.find(tree, dir); rendered != nil || e.inner == nil {
+		return rendered
+	}
+	return e.inner.cache.find(tree, dir)
 }
 
 // Stats returns the counts so far.
@@ -115,7 +139,7 @@ func (e *Engine) RenderAll(ctx context.Context, tree Tree, targets []Target) ([]
 	all := make([]*Rendered, len(targets))
 	var missing []int
 	for i, target := range targets {
-		if rendered := e.cache.find(tree, target.Path); rendered != nil {
+		if rendered := e.find(tree, target.Path); rendered != nil {
 			e.hits.Add(1)
 			all[i] = rendered.of(target)
 			continue
@@ -157,175 +181,48 @@ func (r *Rendered) of(target Target) *Rendered {
 	return &other
 }
 
-// An outcome is what one rendering came to.
-type outcome struct {
-	objects  []Object
-	warnings []string
-	err      error
-}
-
-// render runs one rendering under the limit of time. kustomize cannot be stopped:
-// past the limit its next read fails, and until then it goes on in the background
-// and keeps its slot.
+// render builds one target.
 func (e *Engine) render(ctx context.Context, tree Tree, target Target) (*Rendered, error) {
-	if err := e.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
 	e.renders.Add(1)
-	limited, cancel := context.WithTimeout(ctx, e.options.Limits.Time)
-	defer cancel()
-	v := view.New(limited, seen{tree}, e.options.Limits.Bytes)
-	done := make(chan outcome, 1)
-	go func() {
-		defer e.slots.Release(1)
-		done <- e.run(limited, v, target.Path)
-	}()
-	select {
-	case result := <-done:
-		if limited.Err() == nil || result.err == nil {
-			return e.conclude(target, v, result)
-		}
-	case <-limited.Done():
-	}
-	if err := ctx.Err(); err != nil {
+	built, err := e.options.Builder.Build(ctx, tree, Task{
+		Scope:    Scope{Repository: e.options.Repository, Outsider: e.inner != nil},
+		Dir:      target.Path,
+		Limits:   e.options.Limits,
+		Expected: func() []string { return e.expected(ctx, tree, target.Path) },
+	})
+	if err != nil {
 		return nil, err
 	}
-	return &Rendered{Target: target, Reads: reads(v), Problem: &Problem{
-		File:    target.Path,
-		Message: fmt.Sprintf("rendering takes longer than the %s that are allowed", e.options.Limits.Time),
-		Hint:    "split the target",
-	}}, nil
+	return e.conclude(tree, target, built)
 }
 
-// run renders dir. A panic is the target's problem, so that one that an engine has
-// with what a stranger wrote hides no other target.
-func (e *Engine) run(ctx context.Context, v *view.View, dir string) (result outcome) {
-	defer func() {
-		if r := recover(); r != nil {
-			crash := &view.Problem{File: dir, Message: "rendering it crashes", Hint: "a defect of Slipway or of kustomize, set off by these files"}
-			if cause, ok := r.(runtime.Error); ok { // any other may quote the files
-				crash.Message += ": " + cause.Error()
-			}
-			result = outcome{err: crash}
-		}
-	}()
-	entry, err := v.Resolve(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && entry.Mode != view.Directory {
-		return outcome{err: &view.Problem{File: dir, Message: "there is no such directory in the repository"}}
+// conclude makes the rendered of what was built and, unless that is unfinished,
+// keeps it.
+func (e *Engine) conclude(tree Tree, target Target, built Built) (*Rendered, error) {
+	rendered := &Rendered{Target: target, Warnings: built.Warnings, Reads: make(Reads, len(built.Reads)), Problem: built.Problem}
+	for _, name := range built.Reads {
+		entry, _ := tree.Stat(name) // the zero Entry of a miss has the empty id
+		rendered.Reads[name] = entry.ID
 	}
-	if err != nil {
-		return outcome{err: err}
-	}
-	objects, taken, err := e.special(ctx, v, &result, entry.Path)
-	if !taken && err == nil {
-		objects, err = plain.Build(v, entry.Path, e.options.Limits.Objects, func(dir string) ([]plain.Object, bool, error) {
-			return e.special(ctx, v, &result, dir)
-		})
-		if err == nil && len(objects) == 0 {
-			err = &view.Problem{File: entry.Path, Message: "has no manifests", Hint: "add YAML files or a kustomization.yaml"}
-		}
-	}
-	if err != nil {
-		return outcome{err: err}
-	}
-	result.objects = make([]Object, len(objects))
-	for i, object := range objects {
-		result.objects[i] = NewObject(object.Content, Origin{File: object.File, Line: object.Line}, e.options.Masker)
-	}
-	return result
-}
-
-// special builds dir where it has a kustomization or a chart; taken is false
-// where it has neither.
-func (e *Engine) special(ctx context.Context, v *view.View, result *outcome, dir string) (objects []plain.Object, taken bool, err error) {
-	if !holds(v, dir, kustomize.FileNames...) {
-		if holds(v, dir, helm.FileName) {
-			return nil, true, helm.Refuse(v, dir)
-		}
-		return nil, false, nil
-	}
-	built, err := kustomize.Build(ctx, v, dir, e.options.Limits.Objects)
-	if err != nil {
-		return nil, true, err
-	}
-	result.warnings = append(result.warnings, built.Warnings...)
-	for _, object := range built.Objects {
-		objects = append(objects, plain.Object{Content: object.Content, File: object.File})
-	}
-	return objects, true, nil
-}
-
-// holds reports whether dir has something by one of names.
-func holds(v *view.View, dir string, names ...string) bool {
-	for _, name := range names {
-		if _, err := v.Resolve(path.Join(dir, name)); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// conclude makes the rendered of an outcome and keeps it.
-func (e *Engine) conclude(target Target, v *view.View, result outcome) (*Rendered, error) {
-	rendered := &Rendered{Target: target, Objects: result.objects, Warnings: result.warnings, Reads: reads(v)}
 	size := 0
-	problem := v.Problem()
-	switch {
-	case v.Failure() != nil:
-		return nil, v.Failure()
-	case problem != nil:
-	case result.err == nil:
-		var err error
-		if rendered.Digest, size, err = digest(result.objects); err != nil {
+	if rendered.Problem == nil {
+		objects := make([]Object, len(built.Objects))
+		for i, object := range built.Objects {
+			objects[i] = NewObject(object.Content, object.Origin, e.options.Masker)
+		}
+		sum, bytes, err := digest(objects)
+		if err != nil {
 			return nil, err
 		}
-		if int64(size) > e.options.Limits.Bytes {
-			problem = &view.Problem{File: target.Path, Message: fmt.Sprintf("renders %d bytes of objects, more than the %d that are allowed", size, e.options.Limits.Bytes), Hint: "split the target, or raise the limit"}
+		if size = bytes; int64(size) > e.options.Limits.Bytes {
+			rendered.Problem = TooLarge(target.Path, int64(size), e.options.Limits.Bytes)
+		} else {
+			rendered.Objects, rendered.Digest = objects, sum
 		}
-	case !errors.As(result.err, &problem):
-		return nil, result.err
 	}
-	if problem != nil {
-		rendered.Problem = &Problem{File: problem.File, Line: problem.Line, Message: problem.Message, Hint: problem.Hint}
-		rendered.Objects, rendered.Digest = nil, ""
+	if !built.Unfinished {
+		// Decoded maps take several times the room of their JSON.
+		e.cache.put(target.Path, rendered, int64(4*size+200*len(rendered.Reads)+1000))
 	}
-	// Decoded maps take several times the room of their JSON.
-	e.cache.put(target.Path, rendered, int64(4*size+200*len(rendered.Reads)+1000))
 	return rendered, nil
-}
-
-func reads(v *view.View) Reads {
-	recorded := v.Reads()
-	reads := make(Reads, len(recorded))
-	for name, id := range recorded {
-		reads[name] = GitID(id)
-	}
-	return reads
-}
-
-// seen shows a Tree to a view.
-type seen struct{ tree Tree }
-
-func (s seen) Stat(name string) (view.Entry, bool) {
-	entry, ok := s.tree.Stat(name)
-	return view.Entry{Path: entry.Path, Mode: view.Mode(entry.Mode), ID: string(entry.ID)}, ok
-}
-
-func (s seen) List(dir string) []view.Entry {
-	listed := s.tree.List(dir)
-	entries := make([]view.Entry, len(listed))
-	for i, entry := range listed {
-		entries[i] = view.Entry{Path: entry.Path, Mode: view.Mode(entry.Mode), ID: string(entry.ID)}
-	}
-	return entries
-}
-
-// Read passes a tree's own problem on, e.g. of a file that is too large.
-func (s seen) Read(ctx context.Context, name string) ([]byte, error) {
-	content, err := s.tree.Read(ctx, name)
-	var problem *Problem
-	if errors.As(err, &problem) {
-		return nil, &view.Problem{File: problem.File, Line: problem.Line, Message: problem.Message, Hint: problem.Hint}
-	}
-	return content, err
 }

@@ -10,11 +10,16 @@ import (
 
 	"github.com/slipwayhq/slipway/render/internal/kustomize"
 	"github.com/slipwayhq/slipway/render/internal/plain"
+	"github.com/slipwayhq/slipway/render/internal/view"
 )
 
 // maxPrefetchRounds is how many levels of bases upon bases are looked ahead;
 // what lies deeper is read when it is needed.
 const maxPrefetchRounds = 8
+
+// maxForecast is how large a kustomization may be, in bytes, to be looked into before
+// it is built.
+const maxForecast = 1 << 20
 
 // A referenceCache remembers what the kustomization in a blob refers to.
 type referenceCache struct {
@@ -47,17 +52,7 @@ func (c *referenceCache) put(id GitID, references []string) {
 // renderings of them read, and level by level what their kustomizations name. It
 // is a forecast: what it misses is read one by one.
 func (e *Engine) prefetch(ctx context.Context, tree Tree, dirs []string) error {
-	w := lookahead{engine: e, tree: tree, seen: map[string]bool{}}
-	for _, dir := range dirs {
-		for _, earlier := range e.cache.of(dir) {
-			for name, id := range earlier.Reads {
-				if id != "" {
-					w.want(name)
-				}
-			}
-		}
-		w.enter(dir)
-	}
+	w := e.lookahead(tree, dirs)
 	for range maxPrefetchRounds {
 		if len(w.wanted) == 0 {
 			return nil
@@ -71,6 +66,38 @@ func (e *Engine) prefetch(ctx context.Context, tree Tree, dirs []string) error {
 		}
 	}
 	return nil
+}
+
+// expected lists what rendering dir will probably read, by the same forecast.
+func (e *Engine) expected(ctx context.Context, tree Tree, dir string) []string {
+	w := e.lookahead(tree, []string{dir})
+	var all []string
+	for range maxPrefetchRounds {
+		all = append(all, w.wanted...)
+		if len(w.wanted) == 0 || w.advance(ctx) != nil { // reading says what is wrong with it
+			break
+		}
+	}
+	return all
+}
+
+func (e *Engine) lookahead(tree Tree, dirs []string) *lookahead {
+	w := &lookahead{engine: e, tree: tree, seen: map[string]bool{}}
+	for _, dir := range dirs {
+		earlier := e.cache.of(dir)
+		if e.inner != nil {
+			earlier = append(earlier, e.inner.cache.of(dir)...)
+		}
+		for _, rendered := range earlier {
+			for name, id := range rendered.Reads {
+				if id != "" {
+					w.want(name)
+				}
+			}
+		}
+		w.enter(dir)
+	}
+	return w
 }
 
 type lookahead struct {
@@ -132,7 +159,9 @@ func (w *lookahead) advance(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			references = kustomize.References(content)
+			if len(content) <= maxForecast && !view.Bomb(content) {
+				references = kustomize.References(content)
+			}
 			w.engine.known.put(entry.ID, references)
 		}
 		for _, reference := range references {

@@ -22,11 +22,11 @@ type flatTree map[string]string
 
 func (t flatTree) Stat(name string) (view.Entry, bool) {
 	if _, ok := t[name]; ok {
-		return view.Entry{Path: name, Mode: view.File, ID: name}, true
+		return view.Entry{Path: name, Mode: view.File}, true
 	}
 	for file := range t {
 		if strings.HasPrefix(file, name+"/") || name == "." {
-			return view.Entry{Path: name, Mode: view.Directory, ID: name}, true
+			return view.Entry{Path: name, Mode: view.Directory}, true
 		}
 	}
 	return view.Entry{}, false

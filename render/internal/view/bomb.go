@@ -14,11 +14,11 @@ const maxExpanded = 64 << 20
 // runs out of stack ends the process.
 const maxDepth = 500
 
-// bomb reports whether content is YAML whose aliases expand past all measure or
+// Bomb reports whether content is YAML whose aliases expand past all measure or
 // refer to themselves, or that nests too deep. The engines write aliases out
 // before anything else could stop them. Content with neither aliases nor a
 // suspicious shape, which is nearly all, is not parsed.
-func bomb(content []byte) bool {
+func Bomb(content []byte) bool {
 	if !hasAlias(content) && !mayBeDeep(content) {
 		return false
 	}

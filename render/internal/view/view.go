@@ -1,6 +1,6 @@
 // Package view turns a tree into what one rendering may see of it: symbolic links
-// are followed inside the tree only, every look-up is recorded with the id that
-// it met, misses included, and what is read is bounded. Each engine reads through
+// are followed inside the tree only, every look-up is recorded, misses included,
+// and what is read is bounded. Each engine reads through
 // a view, so that no engine can read past it.
 package view
 
@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,11 +28,10 @@ const (
 	Submodule
 )
 
-// An Entry is what a tree has at a path. The empty ID stands for nothing.
+// An Entry is what a tree has at a path.
 type Entry struct {
 	Path string
 	Mode Mode
-	ID   string
 }
 
 // A Tree is the files of a repository at one commit; see render.Tree.
@@ -60,7 +61,7 @@ type View struct {
 	bytes int64 // what may still be read
 
 	mu      sync.Mutex
-	reads   map[string]string
+	reads   map[string]bool
 	problem *Problem
 	failure error
 }
@@ -68,18 +69,15 @@ type View struct {
 // New returns a view of tree that hands out at most bytes in all, repetitions
 // counted, and nothing once ctx is done.
 func New(ctx context.Context, tree Tree, bytes int64) *View {
-	return &View{ctx: ctx, tree: tree, bytes: bytes, reads: map[string]string{}}
+	return &View{ctx: ctx, tree: tree, bytes: bytes, reads: map[string]bool{}}
 }
 
-// Reads returns a copy of the record: path to id, the empty id for a miss.
-func (v *View) Reads() map[string]string {
+// Reads returns the record so far: every path that was looked at, misses included,
+// sorted.
+func (v *View) Reads() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	reads := make(map[string]string, len(v.reads))
-	for name, id := range v.reads {
-		reads[name] = id
-	}
-	return reads
+	return slices.Sorted(maps.Keys(v.reads))
 }
 
 // Problem returns the first problem that the view met itself or was told of.
@@ -107,9 +105,9 @@ func (v *View) Report(p *Problem) error {
 	return p
 }
 
-func (v *View) record(name, id string) {
+func (v *View) record(name string) {
 	v.mu.Lock()
-	v.reads[name] = id
+	v.reads[name] = true
 	v.mu.Unlock()
 }
 
@@ -159,10 +157,10 @@ func (v *View) step(asked, name string) (string, error) {
 		entry, ok := v.tree.Stat(prefix)
 		switch {
 		case !ok:
-			v.record(prefix, "")
+			v.record(prefix)
 			return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		case entry.Mode == Submodule:
-			v.record(prefix, entry.ID)
+			v.record(prefix)
 			return "", v.Report(&Problem{File: prefix, Message: "is a submodule, which is never followed", Hint: "copy what is needed into the repository"})
 		case entry.Mode == Symlink:
 			target, err := v.link(entry)
@@ -178,7 +176,7 @@ func (v *View) step(asked, name string) (string, error) {
 			}
 			return next, nil
 		case entry.Mode == File && i < len(parts)-1:
-			v.record(prefix, entry.ID)
+			v.record(prefix)
 			return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
 	}
@@ -186,7 +184,7 @@ func (v *View) step(asked, name string) (string, error) {
 }
 
 func (v *View) link(entry Entry) (string, error) {
-	v.record(entry.Path, entry.ID)
+	v.record(entry.Path)
 	content, err := v.fetch(entry.Path)
 	return string(content), err
 }
@@ -206,7 +204,7 @@ func (v *View) Read(name string) ([]byte, error) {
 	if entry.Mode != File {
 		return nil, fmt.Errorf("%s is a directory: %w", name, fs.ErrNotExist)
 	}
-	v.record(entry.Path, entry.ID)
+	v.record(entry.Path)
 	content, err := v.fetch(entry.Path)
 	if err != nil {
 		return nil, err
@@ -214,7 +212,7 @@ func (v *View) Read(name string) ([]byte, error) {
 	if bytes.HasPrefix(content, []byte(pointer)) {
 		return nil, v.Report(&Problem{File: entry.Path, Message: "is a Git LFS pointer, and the file that it stands for is not in the repository", Hint: "commit the file itself"})
 	}
-	if bomb(content) {
+	if Bomb(content) {
 		return nil, v.Report(&Problem{File: entry.Path, Message: "the YAML nests too deep, or its aliases expand to more than is allowed", Hint: "use fewer aliases of aliases and fewer levels"})
 	}
 	return content, nil
@@ -251,9 +249,8 @@ func (v *View) fetch(name string) ([]byte, error) {
 }
 
 // List returns the entries of the directory dir, which must not be behind a
-// symbolic link, and records its tree's id.
+// symbolic link, and records it.
 func (v *View) List(dir string) []Entry {
-	entry, _ := v.tree.Stat(dir)
-	v.record(dir, entry.ID)
+	v.record(dir)
 	return v.tree.List(dir)
 }
