@@ -209,6 +209,39 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
+// TestSecurityPage makes sure that every attack in docs/security.md names a test, and
+// that each of them exists.
+func TestSecurityPage(t *testing.T) {
+	page, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, attacks, found := strings.Cut(string(page), "\n## Attacks\n")
+	rows := 0
+	for line := range strings.Lines(attacks) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || strings.Contains(cells[1], "---") || strings.TrimSpace(cells[1]) == "attack" {
+			if strings.HasPrefix(line, "| ") && len(cells) != 5 {
+				t.Errorf("a row of %d cells: %s", len(cells), line)
+			}
+			continue
+		}
+		rows++
+		named := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1)
+		if len(named) == 0 {
+			t.Errorf("no test is named for: %s", strings.TrimSpace(cells[1]))
+		}
+		for _, name := range named {
+			if !exists(t, name[1]) {
+				t.Errorf("%s does not exist, named for: %s", name[1], strings.TrimSpace(cells[1]))
+			}
+		}
+	}
+	if !found || rows < 40 {
+		t.Errorf("the page has %d attacks", rows)
+	}
+}
+
 // exists reports whether a test is there: "./package TestName", or a scenario's path.
 func exists(t *testing.T, name string) bool {
 	t.Helper()
