@@ -133,6 +133,30 @@ spec: {hard: {configmaps: "0"}}
 	}
 }
 
+// TestAPortThatIsRenumbered keeps its name while another manager keeps the old one.
+func TestAPortThatIsRenumbered(t *testing.T) {
+	b := newBed(t)
+	service := "apiVersion: v1\nkind: Service\nmetadata: {name: svc}\nspec: {ports: [{name: web, port: 80}]}"
+	b.apply("slipway", service)
+	head := strings.Replace(service, "80", "81", 1)
+	if c := b.plan(service, head).Changes[0]; c.Action != Update {
+		t.Errorf("alone it is %s because %s", c.Action, c.Reason)
+	}
+	b.apply("some-controller", service)
+	if c := b.plan(service, head).Changes[0]; c.Action != Refused || !strings.Contains(c.Reason, "Duplicate value") || !strings.Contains(c.Hint, "another field manager") {
+		t.Errorf("%s because %q; %q", c.Action, c.Reason, c.Hint)
+	}
+}
+
+func TestPodSecurityRefuses(t *testing.T) {
+	b := newBed(t)
+	b.patch("admin", "v1", "Namespace", b.namespace, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`)
+	c := b.plan("", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostNetwork: true, containers: [{name: c, image: c}]}").Changes[0]
+	if c.Action != Refused || !strings.Contains(c.Reason, "violates PodSecurity") || !strings.Contains(c.Hint, "Pod Security level") {
+		t.Errorf("%s because %q; %q", c.Action, c.Reason, c.Hint)
+	}
+}
+
 const policyThatDenies = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
