@@ -2,7 +2,9 @@ package github
 
 import (
 	"context"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -17,7 +19,9 @@ type PullRequests struct{ app *App }
 // PullRequests returns the reader of pull requests.
 func (a *App) PullRequests() *PullRequests { return &PullRequests{a} }
 
-// Pull implements [handlers.PullRequests].
+// Pull implements [handlers.PullRequests]. GitHub leads from a repository's old name to
+// where it is now; what was to be done by the old name is over (ErrGone), and is found
+// by the new one.
 func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, number int) (handlers.Pull, error) {
 	var pull *gogithub.PullRequest
 	err := p.app.call(ctx, pullsGet, repo, func(ctx context.Context, client *gogithub.Client) (err error) {
@@ -26,6 +30,11 @@ func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, numbe
 	})
 	if err != nil {
 		return handlers.Pull{}, err
+	}
+	if now := pull.GetBase().GetRepo().GetFullName(); now != "" && !strings.EqualFold(now, repo.String()) {
+		return handlers.Pull{}, &Error{
+			Operation: pullsGet.ID, Subject: repo.String(), Status: http.StatusMovedPermanently, kind: handlers.ErrGone, text: "it is " + now + " now",
+		}
 	}
 	return handlers.Pull{
 		Number:   pull.GetNumber(),

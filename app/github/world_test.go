@@ -100,11 +100,19 @@ func (w *world) another() {
 // restart forgets everything that the adapter has in memory, tokens included.
 func (w *world) restart() {
 	w.t.Helper()
-	var err error
-	w.slipway, err = github.New(github.Settings{
+	w.restartWith(func(*github.Settings) {})
+}
+
+// restartWith does so with other settings.
+func (w *world) restartWith(change func(*github.Settings)) {
+	w.t.Helper()
+	settings := github.Settings{
 		AppID: w.app.ID, PrivateKey: w.app.Key, WebhookSecret: "hush", Pace: unpaced,
 		Web: w.github.URL, API: w.github.APIURL(), Transport: w.transport,
-	})
+	}
+	change(&settings)
+	var err error
+	w.slipway, err = github.New(settings)
 	w.must(err)
 }
 
