@@ -12,7 +12,15 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/slipwayhq/slipway/app/sandbox"
 )
+
+// TestMain lets the service's workers, whose program is this one, be workers.
+func TestMain(m *testing.M) {
+	sandbox.Intercept()
+	m.Run()
+}
 
 // TestServiceLeavesNothing starts a service whose operator named no data directory:
 // it is ready until it stops, and stopping leaves no directory behind.
