@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/policy"
@@ -217,15 +219,21 @@ func (p *Planner) plans(ctx context.Context, c Comparison, judge *judge, pairs [
 		}
 		batches[cluster] = append(batches[cluster], i)
 	}
-	for cluster, indices := range batches { // order does not matter: results are by index
-		batch := make([]preview.Request, len(indices))
-		for j, i := range indices {
-			batch[j] = requests[i]
-		}
-		for j, plan := range cluster.Plan(ctx, batch) {
-			plans[indices[j]] = plan
-		}
+	var group errgroup.Group // a cluster that is slow, or away, keeps nobody waiting but its own targets
+	group.SetLimit(16)
+	for cluster, indices := range batches {
+		group.Go(func() error {
+			batch := make([]preview.Request, len(indices))
+			for j, i := range indices {
+				batch[j] = requests[i]
+			}
+			for j, plan := range cluster.Plan(ctx, batch) {
+				plans[indices[j]] = plan
+			}
+			return nil
+		})
 	}
+	_ = group.Wait() // its functions return nil
 	return plans, ctx.Err()
 }
 
