@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/slipwayhq/slipway/render"
 )
@@ -48,6 +49,9 @@ func (b builder) Build(ctx context.Context, files render.Files, task render.Task
 	}
 	if err == nil && said.Built != nil {
 		return s.accept(*said.Built, task)
+	}
+	if b.pool.life.Err() != nil && ctx.Err() == nil {
+		return render.Built{}, errClosed
 	}
 	return s.lost(ctx, w, task, err, b.pool.options.Memory)
 }
@@ -170,8 +174,12 @@ func (s *serving) read(name string) (answer, error) {
 
 // accept checks what a worker says that it built.
 func (s *serving) accept(said builtReply, task render.Task) (render.Built, error) {
-	built := render.Built{Warnings: said.Warnings, Reads: s.reads(said.Reads), Problem: said.Problem}
-	if built.Problem != nil {
+	built := render.Built{Reads: s.reads(said.Reads)}
+	for _, warning := range said.Warnings[:min(len(said.Warnings), maxWarnings)] {
+		built.Warnings = append(built.Warnings, clip(warning))
+	}
+	if p := said.Problem; p != nil {
+		built.Problem = &render.Problem{File: clip(p.File), Line: max(p.Line, 0), Message: clip(p.Message), Hint: clip(p.Hint)}
 		return built, nil
 	}
 	if len(said.Objects) > task.Limits.Objects {
@@ -196,6 +204,19 @@ func (s *serving) accept(said builtReply, task render.Task) (render.Built, error
 		built.Objects[i] = render.BuiltObject{Content: content, Origin: render.Origin{File: object.File, Line: object.Line}}
 	}
 	return built, nil
+}
+
+// maxWarnings and maxText bound what a worker says in words.
+const (
+	maxWarnings = 1000
+	maxText     = 4000 // bytes
+)
+
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }
 
 // maxObject bounds one object: decoded it may take many times the room.

@@ -106,6 +106,8 @@ func (r runner) ask(ctx context.Context, w *worker, c command, most time.Duratio
 		return said, "", nil
 	case ctx.Err() != nil:
 		return said, "", ctx.Err()
+	case r.pool.life.Err() != nil:
+		return said, "", errClosed
 	case limited.Err() != nil:
 		return said, policy.TooSlow, nil
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	// Log is told what an operator should know. Defaults to nowhere.
 	Log *slog.Logger
 
+	name  string // by which this program was started, for those that go by it
 	tries tries
 }
 
@@ -55,7 +56,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("find this program: %w", err)
 	}
 	if len(o.Command) == 0 {
-		o.Command = []string{program, Verb}
+		o.Command, o.name = []string{program, Verb}, os.Args[0]
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

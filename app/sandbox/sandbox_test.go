@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/render"
@@ -21,7 +23,110 @@ import (
 
 func TestMain(m *testing.M) {
 	Intercept()
+	if len(os.Args) == 3 && os.Args[1] == "misbehave" {
+		misbehave(os.Args[2])
+	}
 	os.Exit(m.Run())
+}
+
+// misbehave is a worker that was taken over: it says hello, and then what it likes.
+func misbehave(how string) {
+	l := newLine(os.Stdin, os.Stdout)
+	var c command
+	if l.hear(&c, maxFrame) != nil || l.say(reply{Hello: &hello{}}) != nil || l.hear(&c, maxFrame) != nil {
+		os.Exit(1)
+	}
+	object := func(content any) cbor.RawMessage { return must(encoding.Marshal(content)) }
+	built := func(b builtReply) { _ = l.say(reply{Built: &b}) }
+	switch how {
+	case "panic":
+		panic("with a secret")
+	case "exit":
+		os.Exit(0)
+	case "flood":
+		_, _ = os.Stdout.Write([]byte{0x3f, 0xff, 0xff, 0xff})
+		for {
+			_, _ = os.Stdout.Write(make([]byte, 1<<20))
+		}
+	case "flood of errors":
+		for {
+			_, _ = os.Stderr.Write(make([]byte, 1<<20))
+		}
+	case "garbage":
+		_, _ = os.Stdout.Write([]byte("\x00\x00\x00\x05hello"))
+	case "questions without end":
+		for l.say(reply{Ask: &question{askRead, "app/a.yaml"}}) == nil && l.hear(&c, maxFrame) == nil {
+			continue
+		}
+	case "a strange question":
+		_ = l.say(reply{Ask: &question{"write", "app/a.yaml"}})
+	case "a path outside":
+		_ = l.say(reply{Ask: &question{askRead, "../../etc/passwd"}})
+		if l.hear(&c, maxFrame) == nil && c.Answer != nil && !c.Answer.Found {
+			built(builtReply{Problem: &render.Problem{Message: "nothing there"}})
+		}
+	case "another answer":
+		_ = l.say(reply{Compiled: &compiledReply{}})
+	case "a large object":
+		built(builtReply{Objects: []builtObject{{Content: object(map[string]any{"a": strings.Repeat("x", maxObject)})}}})
+	case "many objects":
+		built(builtReply{Objects: make([]builtObject, 10_001)})
+	case "heavy objects":
+		built(builtReply{Objects: slices.Repeat([]builtObject{{Content: object(map[string]any{"a": make([][]any, 1_000_000)})}}, 20)})
+	case "no object":
+		built(builtReply{Objects: []builtObject{{Content: object("x")}}})
+	case "bytes", "tags", "not a number":
+		built(builtReply{Objects: []builtObject{{Content: object(map[string]any{"a": map[string]any{
+			"bytes": []byte("x"), "tags": cbor.Tag{Number: 2, Content: []byte{1}}, "not a number": math.NaN()}[how]})}}})
+	case "a long problem":
+		built(builtReply{Problem: &render.Problem{Message: strings.Repeat("x", 1<<20)}})
+	}
+	time.Sleep(time.Hour) // until it is killed
+}
+
+// TestWorkersAreNotBelieved is what a worker may say once it was taken over: each
+// ends in a problem of its target alone, and in bounded time and memory.
+func TestWorkersAreNotBelieved(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"app/a.yaml": configMap}
+	for how, want := range map[string]string{
+		"panic":                 "rendering it ended the process that it ran in (exit status 2)",
+		"exit":                  "rendering it ended the process that it ran in (exit status 0)",
+		"flood":                 "rendering it produced more than is allowed",
+		"flood of errors":       "rendering takes longer than the 1s that are allowed",
+		"garbage":               "rendering it gave an answer that cannot be read",
+		"questions without end": "rendering takes longer than the 1s that are allowed",
+		"a strange question":    "rendering it gave an answer that cannot be read",
+		"a path outside":        "nothing there",
+		"another answer":        "rendering it gave an answer that cannot be read",
+		"a large object":        "is larger than the 8388608 that are allowed",
+		"many objects":          "renders 10001 objects, more than the 10000 that are allowed",
+		"heavy objects":         "of objects, more than",
+		"no object":             "holds a value that Kubernetes does not know",
+		"tags":                  "rendering it gave an answer that cannot be read",
+		"not a number":          "rendering it gave an answer that cannot be read",
+		"bytes":                 "",
+		"a long problem":        "xxx",
+	} {
+		t.Run(how, func(t *testing.T) {
+			p := newPool(t, Options{Command: []string{program, "misbehave", how}, Workers: 1})
+			limits := render.Limits{Time: time.Minute}
+			if strings.Contains(want, "1s") {
+				limits.Time = time.Second
+			}
+			engine := render.New(render.Options{Builder: p.Builder(), Limits: limits})
+			got := message(rendering(t, engine, rendertest.Tree(files), "app").Problem)
+			if !strings.Contains(got, want) || want == "" && got != "" || len(got) > maxText+10 {
+				t.Errorf("problem %.200q, want %q", got, want)
+			}
+			if strings.Contains(got, "secret") {
+				t.Errorf("the worker's own words are told: %q", got)
+			}
+		})
+	}
 }
 
 // newPool starts a pool of which this test's binary is the program.

@@ -177,7 +177,7 @@ func (l line) hear(message any, limit int64) error {
 		return err
 	}
 	if err := decoding.Unmarshal(body, message); err != nil {
-		return fmt.Errorf("decode: %w", err)
+		return fmt.Errorf("decode: %v", err) // an end of file in it is not the pipe's
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ var (
 	decoding = must(cbor.DecOptions{
 		DefaultMapType:        reflect.TypeFor[map[string]any](),
 		DefaultByteStringType: reflect.TypeFor[string](),
-		IntDec:                cbor.IntDecConvertSigned,
+		IntDec:                cbor.IntDecConvertSignedOrFail,
 		UTF8:                  cbor.UTF8DecodeInvalid, // a YAML's !!binary may hold anything
 		TagsMd:                cbor.TagsForbidden,
 		NaN:                   cbor.NaNDecodeForbidden,

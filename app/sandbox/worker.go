@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +35,9 @@ const startTime = 30 * time.Second
 // startWorker starts a process and waits until it is confined and warm.
 func startWorker(ctx context.Context, o Options, namespaces bool) (*worker, error) {
 	w := &worker{command: exec.Command(o.Command[0], o.Command[1:]...), last: &tail{}, ended: make(chan struct{})}
+	if o.name != "" {
+		w.command.Args[0] = o.name
+	}
 	w.command.Env, w.command.Dir, w.command.Stderr = []string{}, "/", w.last
 	apart(w.command, namespaces)
 	in, err := w.command.StdinPipe()
@@ -166,7 +171,8 @@ func (w *worker) starved() bool {
 		w.last.has("SIGSEGV") && w.last.has("\ngoroutine 0 gp=")
 }
 
-// dead classifies the error of ask. It is for errors that are the worker's own.
+// dead classifies the error of ask, after which the process has ended. It is for
+// errors that are the worker's own.
 func (w *worker) dead(err error, memory int64) death {
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -176,10 +182,8 @@ func (w *worker) dead(err error, memory int64) death {
 	case w.last.has("stack exceeds", "stack overflow"):
 		return death{"recursed without end", "look for what refers to itself"}
 	}
-	select {
-	case <-w.ended:
-		return death{fmt.Sprintf("ended the process that it ran in (%v)", w.cause), "a defect of Slipway or of an engine, set off by these files"}
-	default:
-		return death{"gave an answer that cannot be read", "a defect of Slipway or of an engine, set off by these files"}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrClosed) || errors.Is(err, syscall.EPIPE) {
+		return death{fmt.Sprintf("ended the process that it ran in (%s)", w.command.ProcessState), "a defect of Slipway or of an engine, set off by these files"}
 	}
+	return death{"gave an answer that cannot be read", "a defect of Slipway or of an engine, set off by these files"}
 }
