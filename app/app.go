@@ -94,6 +94,7 @@ func (s *Service) worker() *handlers.Worker {
 			Now:        s.config.Now,
 		},
 		Pulls: s.github.PullRequests(), Checks: s.github.Checks(), Comments: comments, Published: comments, Allowances: s.github.Allowances(),
+		OpenPulls: s.github.PullRequests(), Reviews: s.github.Reviews(),
 		Trees: s.mirrors, Deployers: registry,
 		Deployments: s.github.Deployments(), History: s.github.History(), Proposals: s.github.Proposals(),
 		People: s.github.People(), Reactions: s.github.Reactions(),

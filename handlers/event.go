@@ -24,8 +24,12 @@ type PullRequestEvent struct {
 // Jobs implements [Event].
 func (e PullRequestEvent) Jobs() []Job {
 	switch e.Action {
-	case "opened", "synchronize", "reopened", "ready_for_review":
+	case "opened", "synchronize", "ready_for_review":
 	case "closed": // ends a plan that is under way
+	case "reopened": // its base may have moved meanwhile, which nobody told it
+		return []Job{PlanPull{Repository: e.Repository, Number: e.Number, Again: true}}
+	case "labeled", "unlabeled", "converted_to_draft":
+		return []Job{JudgePull{Repository: e.Repository, Number: e.Number}}
 	case "edited":
 		if !e.BaseChanged {
 			return nil

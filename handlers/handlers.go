@@ -52,6 +52,7 @@ type Pull struct {
 	Base     Ref
 	Head     Ref
 	FromFork bool // the head branch lives in another repository
+	Labels   []string
 }
 
 // A Ref is a branch and the commit that it is at.

@@ -42,6 +42,9 @@ type PlanPull struct {
 	Missing bool `json:"missing,omitempty"`
 	// Before are heads that a push replaced: what is in progress there is concluded.
 	Before []render.Commit `json:"before,omitempty"`
+	// Judge is set where nothing is to be planned anew: what the policies may look at
+	// changed, a label or a review.
+	Judge bool `json:"judge,omitempty"`
 }
 
 // Kind implements [Job].
@@ -53,11 +56,13 @@ func (j PlanPull) Key() string { return fmt.Sprintf("pr/%s#%d", j.Repository, j.
 // beforeKept bounds the replaced heads that one job has to look after.
 const beforeKept = 20
 
-// Absorb implements [Absorber]: a re-run that was asked for stays asked for.
+// Absorb implements [Absorber]: a re-run that was asked for stays asked for, and so
+// does a plan.
 func (j PlanPull) Absorb(older Job) Job {
 	if older, ok := older.(PlanPull); ok {
 		j.Again = j.Again || older.Again
 		j.Missing = j.Missing && older.Missing
+		j.Judge = j.Judge && older.Judge
 		before := slices.Concat(older.Before, j.Before)
 		j.Before = before[max(0, len(before)-beforeKept):]
 	}
@@ -89,6 +94,20 @@ func (j PlanHead) Absorb(older Job) Job {
 	}
 	return j
 }
+
+// JudgePull has a pull request judged again by its plan, where its base's policies
+// look at what changed: a label, a review. It has a key of its own, since mostly they
+// do not, and a plan under way is not to be disturbed for nothing.
+type JudgePull struct {
+	Repository Repository `json:"repository"`
+	Number     int        `json:"number"`
+}
+
+// Kind implements [Job].
+func (JudgePull) Kind() string { return "judge_pull" }
+
+// Key implements [Job].
+func (j JudgePull) Key() string { return fmt.Sprintf("judge/%s#%d", j.Repository, j.Number) }
 
 // PlanGroup plans a merge group's own tree and concludes the gate on its head.
 type PlanGroup struct {

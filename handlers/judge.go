@@ -23,6 +23,7 @@ type judge struct {
 	Layouts  []render.Layout
 	Policies *policy.Policies // nil where the repository has none
 	today    time.Time
+	pull     *policy.PullRequest // what policies may know of it; nil where there is none
 }
 
 // judge reads the configuration and policies from base. It returns nil where they
@@ -175,6 +176,18 @@ func (p *Planner) policies(ctx context.Context, j *judge, tree render.Tree) (*po
 	return compiled, problems, ctx.Err()
 }
 
+// readsPullRequest reports whether the policies of a tree look at what the pull
+// request is.
+func (p *Planner) readsPullRequest(ctx context.Context, repo Repository, tree render.Tree) (bool, error) {
+	var said report.Report
+	settings, problems, err := p.settings(ctx, repo, tree, &said)
+	if err != nil || len(problems) > 0 {
+		return false, err
+	}
+	compiled, _, err := p.policies(ctx, &judge{Config: settings}, tree)
+	return compiled.ReadsPullRequest(), err
+}
+
 // checkPolicies compiles the policies as the pull request leaves them.
 func (p *Planner) checkPolicies(ctx context.Context, j *judge, head render.Tree, changed []string, r *report.Report) error {
 	if !slices.ContainsFunc(changed, j.policyFile) {
@@ -191,7 +204,9 @@ func (j *judge) findings(ctx context.Context, rendered *render.Rendered, locate 
 	if j.Policies == nil {
 		return nil, nil
 	}
-	found, err := j.Policies.Evaluate(ctx, rendered.Objects, locate)
+	target := rendered.Target
+	facts := policy.Facts{PullRequest: j.pull, Target: &policy.TargetFacts{Environment: string(target.Environment), Application: string(target.Application)}}
+	found, err := j.Policies.Given(facts).Evaluate(ctx, rendered.Objects, locate)
 	if err != nil {
 		return nil, err
 	}

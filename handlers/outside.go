@@ -160,17 +160,23 @@ type Repositories interface {
 // A PushEvent says that a branch is at another commit.
 type PushEvent struct {
 	Repository Repository
-	Branch     string // without refs/heads/
+	Branch     string        // without refs/heads/
+	Before     render.Commit // where it was; empty for a new branch
 	Head       render.Commit
 	Deleted    bool
 }
 
-// Jobs implements [Event]: what the default branch says is what is to be deployed.
+// Jobs implements [Event]: what the default branch says is what is to be deployed,
+// and the plans of open pull requests into a branch may rest on what moved.
 func (e PushEvent) Jobs() []Job {
-	if e.Deleted || e.Branch != e.Repository.DefaultBranch {
+	var jobs []Job
+	if e.Deleted {
 		return nil
 	}
-	return []Job{DeployBranch{Repository: e.Repository, Head: e.Head}}
+	if e.Branch == e.Repository.DefaultBranch {
+		jobs = append(jobs, DeployBranch{Repository: e.Repository, Head: e.Head})
+	}
+	return append(jobs, Refresh{Repository: e.Repository, Branch: e.Branch, Before: e.Before})
 }
 
 // A CommentEvent says that somebody commented on a pull request.

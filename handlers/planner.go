@@ -33,6 +33,11 @@ type Comparison struct {
 	// Outside says that the head is from another repository, allowed or not: what is
 	// rendered of it is kept apart from what is known of the repository's branches.
 	Outside bool
+	// Judge says that plans which were made of the same comparison before do.
+	Judge bool
+	// Facts returns what policies may know of the pull request; asked for only where
+	// they look at it. Nil where there is none.
+	Facts func(context.Context) (*policy.PullRequest, error)
 	// Only restricts the report to these targets, as they print; all when empty.
 	// That a name is no target's is an error, a [*render.Problem].
 	Only []string
@@ -57,6 +62,8 @@ type Planner struct {
 	Progress func(stage string)
 	// Now is the clock that waivers expire by.
 	Now func() time.Time
+
+	kept keptPlans
 }
 
 // Renderers keeps an engine, with its cache, per repository and set of sensitive fields.
@@ -154,9 +161,19 @@ func (p *Planner) sides(ctx context.Context, repo Repo, c Comparison, r *report.
 
 // parts renders nothing: it plans and judges what affected has rendered.
 func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, head render.Tree, pairs []pair) ([]report.Part, error) {
-	plans, err := p.plans(ctx, c, judge, pairs)
-	if err != nil {
-		return nil, err
+	plans, ok := p.kept.of(c, pairs)
+	if !c.Judge || !ok {
+		var err error
+		if plans, err = p.plans(ctx, c, judge, pairs); err != nil {
+			return nil, err
+		}
+		p.kept.keep(c, pairs, plans)
+	}
+	var err error
+	if c.Facts != nil && judge.Policies.ReadsPullRequest() {
+		if judge.pull, err = c.Facts(ctx); err != nil {
+			return nil, fmt.Errorf("facts of #%d: %w", c.Pull, err)
+		}
 	}
 	parts := make([]report.Part, len(pairs))
 	for i, pair := range pairs {

@@ -35,8 +35,16 @@ func TestEventsAskForJobs(t *testing.T) {
 		{"re-run", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "feature"}, []string{"rerun rerun/acme/shop@abc"}},
 		{"re-run of a merge group", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/release/1.0/pr-7-def"}, []string{"plan_group group/acme/shop@abc"}},
 		{"a branch that looks like a queue's", RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/main"}, []string{"rerun rerun/acme/shop@abc"}},
-		{"push to main", PushEvent{Repository: shop, Branch: "main", Head: "abc"}, []string{"deploy_branch branch/acme/shop/main"}},
-		{"push elsewhere", PushEvent{Repository: shop, Branch: "feature", Head: "abc"}, nil},
+		{"push to main", PushEvent{Repository: shop, Branch: "main", Head: "abc"}, []string{"deploy_branch branch/acme/shop/main", "refresh base/acme/shop/main"}},
+		{"push elsewhere", PushEvent{Repository: shop, Branch: "feature", Head: "abc"}, []string{"refresh base/acme/shop/feature"}},
+		{"reopened", PullRequestEvent{Action: "reopened", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
+		{"labeled", PullRequestEvent{Action: "labeled", Repository: shop, Number: 7}, []string{"judge_pull judge/acme/shop#7"}},
+		{"unlabeled", PullRequestEvent{Action: "unlabeled", Repository: shop, Number: 7}, []string{"judge_pull judge/acme/shop#7"}},
+		{"a draft again", PullRequestEvent{Action: "converted_to_draft", Repository: shop, Number: 7}, []string{"judge_pull judge/acme/shop#7"}},
+		{"ready for review", PullRequestEvent{Action: "ready_for_review", Repository: shop, Number: 7}, []string{"plan_pull pr/acme/shop#7"}},
+		{"reviewed", ReviewEvent{Action: "submitted", Repository: shop, Number: 7}, []string{"judge_pull judge/acme/shop#7"}},
+		{"review dismissed", ReviewEvent{Action: "dismissed", Repository: shop, Number: 7}, []string{"judge_pull judge/acme/shop#7"}},
+		{"review reworded", ReviewEvent{Action: "edited", Repository: shop, Number: 7}, nil},
 		{"main deleted", PushEvent{Repository: shop, Branch: "main", Deleted: true}, nil},
 		{"command", comment, []string{"run_commands comment/5"}},
 		{"command edited in", with(func(c *CommentEvent) { c.Action = "edited" }), nil},
@@ -61,6 +69,17 @@ func TestARerunOfAMergeGroupKnowsItsBase(t *testing.T) {
 	jobs := RerunEvent{Repository: shop, Head: "abc", HeadBranch: "gh-readonly-queue/release/1.0/pr-7-def"}.Jobs()
 	if job := jobs[0].(PlanGroup); job.BaseRef != "release/1.0" || !job.Again {
 		t.Errorf("the job is %+v", job)
+	}
+}
+
+func TestSeveralPushesAreOneMove(t *testing.T) {
+	first, second := Refresh{Repository: shop, Branch: "main", Before: "1"}, Refresh{Repository: shop, Branch: "main", Before: "2"}
+	if got := second.Absorb(first).(Refresh); got.Before != "1" || !second.Follows(first) {
+		t.Errorf("the move became %+v, which follows: %v", got, second.Follows(first))
+	}
+	plan := PlanPull{Repository: shop, Number: 7}
+	if got := (PlanPull{Repository: shop, Number: 7, Judge: true}).Absorb(plan).(PlanPull); got.Judge {
+		t.Error("a label took the place of a plan")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -33,7 +34,10 @@ type Worker struct {
 	Reactions  Reactions
 	Published  PublishedComments
 	Allowances Allowances
-	Proposals  Proposals
+	// For freshness.
+	OpenPulls OpenPulls
+	Reviews   Reviews
+	Proposals Proposals
 	// For drift.
 	Issues       Issues
 	Repositories Repositories
@@ -57,6 +61,10 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 		err = w.planPull(ctx, job)
 	case PlanGroup:
 		err = w.planGroup(ctx, job)
+	case JudgePull:
+		err = w.judgePull(ctx, job)
+	case Refresh:
+		err = w.refresh(ctx, job)
 	case Rerun:
 		err = w.rerun(ctx, job)
 	case DeployBranch:
@@ -182,7 +190,8 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 	}
 	r, err := w.Planner.Report(ctx, repo, Comparison{
 		Repository: job.Repository, Pull: pull.Number, BaseRef: pull.Base.Branch, HeadRef: pull.Head.Branch,
-		Base: base, Head: pull.Head.Commit, Trusted: trusted, Outside: pull.FromFork,
+		Base: base, Head: pull.Head.Commit, Trusted: trusted, Outside: pull.FromFork, Judge: job.Judge,
+		Facts: func(ctx context.Context) (*policy.PullRequest, error) { return w.facts(ctx, job.Repository, pull) },
 	})
 	if by != "" {
 		r.Notices = append([]string{report.AllowedNotice(by)}, r.Notices...)

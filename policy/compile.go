@@ -34,6 +34,9 @@ type Policies struct {
 	runner Runner
 	files  map[string][]byte
 	names  []string
+	// readsPull is set where a rule may look at the pull request's facts.
+	readsPull bool
+	facts     Facts
 }
 
 // A rule is one name under which results are given; several definitions may share it.
@@ -76,7 +79,7 @@ func Compile(ctx context.Context, files map[string][]byte) (*Policies, []render.
 	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1)
 	compiler.SetErrorLimit(maxMistakes)
 	compiler.Compile(modules)
-	problems = append(usesOfOff(modules), clashes(modules, data)...)
+	problems = slices.Concat(usesOfOff(modules), clashes(modules, data), claims(modules, data))
 	for _, problem := range compileProblems(compiler.Errors) {
 		if !slices.Contains(problems, problem) {
 			problems = append(problems, problem)
@@ -87,7 +90,10 @@ func Compile(ctx context.Context, files map[string][]byte) (*Policies, []render.
 	if len(problems) > 0 {
 		return nil, sortProblems(problems)
 	}
-	policies := &Policies{rules: rules, store: inmem.NewFromObjectWithOpts(data, inmem.OptRoundTripOnWrite(false)), compiler: compiler}
+	policies := &Policies{
+		rules: rules, compiler: compiler, readsPull: readsPullRequest(modules),
+		store: factStore{inmem.NewFromObjectWithOpts(data, inmem.OptRoundTripOnWrite(false))},
+	}
 	if err := policies.prepare(ctx); err != nil {
 		return nil, []render.Problem{{Message: "the policies cannot be prepared: " + err.Error()}}
 	}

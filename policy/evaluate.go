@@ -83,6 +83,10 @@ func (p *Policies) Judge(ctx context.Context, inputs []map[string]any) ([][]Verd
 	if len(p.rules) == 0 || len(inputs) == 0 {
 		return verdicts, ctx.Err()
 	}
+	ctx, err := withFacts(ctx, p.facts)
+	if err != nil {
+		return nil, err
+	}
 	limited, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
 	workers := min(runtime.GOMAXPROCS(0), maxParallel, len(inputs))

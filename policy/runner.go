@@ -11,12 +11,21 @@ import (
 // A Runner compiles and evaluates policies somewhere else, by [Compile] and
 // [Policies.Judge], within bounds of its own. Its errors mean try again.
 type Runner interface {
-	// Compile returns the rules' names, or what is wrong.
-	Compile(ctx context.Context, files map[string][]byte) (rules []string, problems []render.Problem, err error)
-	// Judge asks the policies in files about inputs. Where it had to stop them it says
+	// Compile returns what is to be known of the policies, or what is wrong.
+	Compile(ctx context.Context, files map[string][]byte) (summary Summary, problems []render.Problem, err error)
+	// Judge asks the policies in files about inputs, given facts. Where it had to stop them it says
 	// why, in words that follow "the policies".
-	Judge(ctx context.Context, files map[string][]byte, inputs []map[string]any) (verdicts [][]Verdict, stopped string, err error)
+	Judge(ctx context.Context, files map[string][]byte, facts Facts, inputs []map[string]any) (verdicts [][]Verdict, stopped string, err error)
 }
+
+// A Summary is what is to be known of compiled policies.
+type Summary struct {
+	Rules            []string // their names, sorted
+	ReadsPullRequest bool     // see [Policies.ReadsPullRequest]
+}
+
+// Summary returns what is to be known of the policies.
+func (p *Policies) Summary() Summary { return Summary{p.Rules(), p.ReadsPullRequest()} }
 
 // compileElsewhere is [Compile] by a runner.
 func compileElsewhere(ctx context.Context, runner Runner, files map[string][]byte) (*Policies, []render.Problem, error) {
@@ -26,16 +35,16 @@ func compileElsewhere(ctx context.Context, runner Runner, files map[string][]byt
 			wanted[name] = content
 		}
 	}
-	names, problems, err := runner.Compile(ctx, wanted)
+	summary, problems, err := runner.Compile(ctx, wanted)
 	if err != nil || len(problems) > 0 {
 		return nil, problems, err
 	}
-	return &Policies{runner: runner, files: wanted, names: names}, nil, nil
+	return &Policies{runner: runner, files: wanted, names: summary.Rules, readsPull: summary.ReadsPullRequest}, nil, nil
 }
 
 // elsewhere has the runner judge, and believes nothing but what rules may say.
 func (p *Policies) elsewhere(ctx context.Context, inputs []map[string]any) ([][]Verdict, error) {
-	said, why, err := p.runner.Judge(ctx, p.files, inputs)
+	said, why, err := p.runner.Judge(ctx, p.files, p.facts, inputs)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package github_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipwayhq/slipway/app/github"
 	standin "github.com/slipwayhq/slipway/fixtures/github"
 	"github.com/slipwayhq/slipway/handlers/report"
@@ -59,5 +61,37 @@ func TestAllowancesFailClosed(t *testing.T) {
 	w.github.Fail(standin.ServerError("checks/list-for-ref", 502, 9))
 	if by, err := w.slipway.Allowances().Allowed(t.Context(), w.where, 1, w.head); err == nil || by != "" {
 		t.Errorf("allowed by %q, %v; want an error and nobody", by, err)
+	}
+}
+
+// B3: an approval counts of the very head, while it stands, and of a person.
+func TestApprovers(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	for _, login := range []string{"bob", "carol", "dave", "erin"} {
+		w.github.AddUser(login)
+		w.repo.SetRole(login, standin.Write)
+		w.must(w.repo.Review(login, w.pull, "APPROVE", ""))
+	}
+	w.must(w.repo.Review("carol", w.pull, "COMMENT", "one more thing"))
+	w.must(w.repo.Review("dave", w.pull, "REQUEST_CHANGES", "not so"))
+	approvers := func() []string {
+		t.Helper()
+		all, err := w.slipway.Reviews().Approvers(t.Context(), w.where, w.pull, w.head)
+		w.must(err)
+		return all
+	}
+	if diff := cmp.Diff([]string{"bob", "carol", "erin"}, approvers()); diff != "" {
+		t.Errorf("approvers (-want +got):\n%s", diff)
+	}
+	for range 100 { // the last word may stand on another page
+		w.must(w.repo.Review("bob", w.pull, "COMMENT", "hm"))
+	}
+	w.must(w.repo.Review("erin", w.pull, "REQUEST_CHANGES", "oh"))
+	if diff := cmp.Diff([]string{"bob", "carol"}, approvers()); diff != "" {
+		t.Errorf("approvers over two pages (-want +got):\n%s", diff)
+	}
+	w.head = w.push("elsewhere", "another head")
+	if got := approvers(); len(got) > 0 {
+		t.Errorf("%v approved another head", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	standin "github.com/slipwayhq/slipway/fixtures/github"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/handlers/report"
+	"github.com/slipwayhq/slipway/render"
 )
 
 // GitHub's own deliveries, signed and in their full shape, become events.
@@ -133,8 +134,9 @@ func TestTranslateDeliveries(t *testing.T) {
 	on.Number, on.OnPull, on.Comment = number, false, id
 	sent("on an issue", on)
 
+	before := render.Commit(w.repo.Head("main"))
 	head := w.push("main", "a: 7\n")
-	sent("a push", handlers.PushEvent{Repository: w.where, Branch: "main", Head: head})
+	sent("a push", handlers.PushEvent{Repository: w.where, Branch: "main", Before: before, Head: head})
 	head = w.push("a/branch", "a: 8\n")
 	sent("a new branch", handlers.PushEvent{Repository: w.where, Branch: "a/branch", Head: head})
 	w.must(w.repo.DeleteBranch("alice", "a/branch"))

@@ -105,6 +105,10 @@ var drivers = map[string]func(context.Context, *world, *github.App) error{
 	},
 	createIssue: keepIssue, updateIssue: keepIssue,
 	listDeployments: mark, createDeployment: mark, listStatuses: mark, createStatus: mark,
+	"pulls/list-reviews": func(ctx context.Context, w *world, a *github.App) error {
+		_, err := a.Reviews().Approvers(ctx, w.where, w.pull, w.head)
+		return err
+	},
 	pullsOfCommit: func(ctx context.Context, w *world, a *github.App) error {
 		_, err := a.History().MergedBy(ctx, w.where, w.head)
 		return err

@@ -30,6 +30,7 @@ var (
 	appsCreateFromManifest      = Operation{"apps/create-from-manifest", "", ""}
 	pullsGet                    = Operation{"pulls/get", "pull_requests", "read"}
 	pullsList                   = Operation{"pulls/list", "pull_requests", "read"}
+	pullsListReviews            = Operation{"pulls/list-reviews", "pull_requests", "read"}
 	pullsCreate                 = Operation{"pulls/create", "pull_requests", "write"}
 	pullsUpdate                 = Operation{"pulls/update", "pull_requests", "write"}
 	issuesListComments          = Operation{"issues/list-comments", "pull_requests", "read"}
@@ -70,7 +71,7 @@ func Operations() []Operation {
 		appsGetAuthenticated, appsCreateInstallationToken, appsCreateFromManifest,
 		appsListInstallations, appsListRepositories, appsListDeliveries, appsRedeliver,
 		collaboratorsGetPermission, teamsGetMembership,
-		pullsGet, pullsList, pullsCreate, pullsUpdate,
+		pullsGet, pullsList, pullsListReviews, pullsCreate, pullsUpdate,
 		issuesListComments, issuesGetComment, issuesCreateComment, issuesUpdateComment, issuesDeleteComment,
 		checksListForRef, checksCreate, checksUpdate,
 		reactionsCreate, issuesList, issuesCreate, issuesUpdate,

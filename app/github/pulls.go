@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -36,6 +37,14 @@ func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, numbe
 			Operation: pullsGet.ID, Subject: repo.String(), Status: http.StatusMovedPermanently, kind: handlers.ErrGone, text: "it is " + now + " now",
 		}
 	}
+	return pullOf(pull), nil
+}
+
+func pullOf(pull *gogithub.PullRequest) handlers.Pull {
+	var labels []string
+	for _, label := range pull.Labels {
+		labels = append(labels, label.GetName())
+	}
 	return handlers.Pull{
 		Number:   pull.GetNumber(),
 		State:    pull.GetState(),
@@ -45,7 +54,8 @@ func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, numbe
 		Base:     ref(pull.GetBase()),
 		Head:     ref(pull.GetHead()),
 		FromFork: !sameRepository(pull.GetHead().GetRepo(), pull.GetBase().GetRepo()),
-	}, nil
+		Labels:   labels,
+	}
 }
 
 // sameRepository reports whether the head's repository is the base's. It is null
@@ -62,8 +72,29 @@ func ref(branch *gogithub.PullRequestBranch) handlers.Ref {
 // requests rather than those that GitHub associates with the commit: that
 // association is made for branches of the repository itself and leaves out forks.
 func (p *PullRequests) PullsAt(ctx context.Context, repo handlers.Repository, commit render.Commit) ([]int, error) {
+	pulls, err := p.list(ctx, repo, "")
+	if err != nil {
+		return nil, err
+	}
 	var numbers []int
-	options := &gogithub.PullRequestListOptions{State: "open", ListOptions: gogithub.ListOptions{PerPage: 100}}
+	for _, pull := range pulls {
+		if pull.Head.Commit == commit {
+			numbers = append(numbers, pull.Number)
+		}
+	}
+	return numbers, nil
+}
+
+// PullsInto implements [handlers.OpenPulls].
+func (p *PullRequests) PullsInto(ctx context.Context, repo handlers.Repository, branch string) ([]handlers.Pull, error) {
+	return p.list(ctx, repo, branch)
+}
+
+// list returns the open pull requests, into one branch where base is not empty, by
+// number and each once.
+func (p *PullRequests) list(ctx context.Context, repo handlers.Repository, base string) ([]handlers.Pull, error) {
+	var found []handlers.Pull
+	options := &gogithub.PullRequestListOptions{State: "open", Base: base, ListOptions: gogithub.ListOptions{PerPage: 100}}
 	err := p.app.call(ctx, pullsList, repo, func(ctx context.Context, client *gogithub.Client) error {
 		for {
 			pulls, response, err := client.PullRequests.List(ctx, repo.Owner, repo.Name, options)
@@ -71,9 +102,7 @@ func (p *PullRequests) PullsAt(ctx context.Context, repo handlers.Repository, co
 				return err
 			}
 			for _, pull := range pulls {
-				if pull.GetHead().GetSHA() == string(commit) {
-					numbers = append(numbers, pull.GetNumber())
-				}
+				found = append(found, pullOf(pull))
 			}
 			if response.NextPage == 0 {
 				return nil
@@ -84,8 +113,52 @@ func (p *PullRequests) PullsAt(ctx context.Context, repo handlers.Repository, co
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(numbers)
-	return slices.Compact(numbers), nil
+	slices.SortFunc(found, func(a, b handlers.Pull) int { return cmp.Compare(a.Number, b.Number) })
+	return slices.CompactFunc(found, func(a, b handlers.Pull) bool { return a.Number == b.Number }), nil // pages move
+}
+
+// Reviews reads reviews. It implements [handlers.Reviews].
+type Reviews struct{ app *App }
+
+// Reviews returns the reader of reviews.
+func (a *App) Reviews() *Reviews { return &Reviews{a} }
+
+// Approvers implements [handlers.Reviews]. A review of an earlier commit, one that
+// was dismissed, and one that a later word of the same person replaced, approve
+// nothing; a mere comment takes nothing back.
+func (r *Reviews) Approvers(ctx context.Context, repo handlers.Repository, number int, head render.Commit) ([]string, error) {
+	last := map[string]*gogithub.PullRequestReview{}
+	err := r.app.call(ctx, pullsListReviews, repo, func(ctx context.Context, client *gogithub.Client) error {
+		options := &gogithub.ListOptions{PerPage: 100}
+		for {
+			reviews, response, err := client.PullRequests.ListReviews(ctx, repo.Owner, repo.Name, number, options)
+			if err != nil {
+				return err
+			}
+			for _, review := range reviews {
+				if state := review.GetState(); state == "COMMENTED" || state == "PENDING" {
+					continue
+				}
+				last[review.GetUser().GetLogin()] = review // oldest first
+			}
+			if response.NextPage == 0 {
+				return nil
+			}
+			options.Page = response.NextPage
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	var approvers []string
+	for login, review := range last {
+		if review.GetState() == "APPROVED" && review.GetCommitID() == string(head) &&
+			review.GetUser().GetType() == "User" && personName.MatchString(login) {
+			approvers = append(approvers, login)
+		}
+	}
+	slices.Sort(approvers)
+	return approvers, nil
 }
 
 // closedShown bounds the closed pull requests that are looked at.

@@ -20,12 +20,13 @@ var ErrMalformed = errors.New("malformed payload")
 // translations is each event that is handled, with what reads it. app.yml
 // declares exactly these; everything else is acknowledged and dropped.
 var translations = map[string]func(*App, []byte) (handlers.Event, error){
-	"pull_request":  (*App).pullRequest,
-	"check_run":     (*App).checkRun,
-	"check_suite":   (*App).checkSuite,
-	"merge_group":   (*App).mergeGroup,
-	"push":          (*App).push,
-	"issue_comment": (*App).issueComment,
+	"pull_request":        (*App).pullRequest,
+	"check_run":           (*App).checkRun,
+	"check_suite":         (*App).checkSuite,
+	"merge_group":         (*App).mergeGroup,
+	"push":                (*App).push,
+	"issue_comment":       (*App).issueComment,
+	"pull_request_review": (*App).review,
 }
 
 // Events returns the names of the events that are handled, in no order.
@@ -72,6 +73,19 @@ func (a *App) pullRequest(payload []byte) (handlers.Event, error) {
 		Action: e.GetAction(), Repository: repo, Number: number, Before: before,
 		BaseChanged: e.GetChanges() != nil && e.GetChanges().Base != nil,
 	}, nil
+}
+
+func (a *App) review(payload []byte) (handlers.Event, error) {
+	var e gogithub.PullRequestReviewEvent
+	repo, served, err := a.open(payload, &e, &e.Repo, &e.Installation)
+	if err != nil || !served {
+		return nil, err
+	}
+	number := e.GetPullRequest().GetNumber()
+	if number <= 0 || e.GetAction() == "" {
+		return nil, fmt.Errorf("%w: no number or action", ErrMalformed)
+	}
+	return handlers.ReviewEvent{Action: e.GetAction(), Repository: repo, Number: number}, nil
 }
 
 func (a *App) checkRun(payload []byte) (handlers.Event, error) {
@@ -135,6 +149,7 @@ func (a *App) mergeGroup(payload []byte) (handlers.Event, error) {
 func (a *App) push(payload []byte) (handlers.Event, error) {
 	var e struct {
 		Ref          string                 `json:"ref"`
+		Before       string                 `json:"before"`
 		After        string                 `json:"after"`
 		Deleted      bool                   `json:"deleted"`
 		Repo         *gogithub.Repository   `json:"repository"`
@@ -157,7 +172,11 @@ func (a *App) push(payload []byte) (handlers.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handlers.PushEvent{Repository: repo, Branch: branch, Head: head}, nil
+	before := render.Commit(e.Before)
+	if !commitName.MatchString(e.Before) || strings.Trim(e.Before, "0") == "" { // a new branch was nowhere
+		before = ""
+	}
+	return handlers.PushEvent{Repository: repo, Branch: branch, Before: before, Head: head}, nil
 }
 
 // issueComment reads what was said on a pull request or an issue. A person said it

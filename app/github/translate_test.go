@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipwayhq/slipway/handlers"
+	"github.com/slipwayhq/slipway/render"
 )
 
 func TestTranslate(t *testing.T) {
@@ -44,6 +45,15 @@ func TestTranslate(t *testing.T) {
 			"a push to a branch of a folder", "push", strings.Replace(payload("push"), "refs/heads/main", "refs/heads/a/b", 1),
 			handlers.PushEvent{Repository: testRepo, Branch: "a/b", Head: testCommit},
 		},
+		{
+			"a push from somewhere", "push", strings.Replace(payload("push"), `"after"`, `"before":"`+strings.Repeat("b", 40)+`","after"`, 1),
+			handlers.PushEvent{Repository: testRepo, Branch: "main", Before: render.Commit(strings.Repeat("b", 40)), Head: testCommit},
+		},
+		{
+			"a new branch", "push", strings.Replace(payload("push"), `"after"`, `"before":"`+strings.Repeat("0", 40)+`","after"`, 1),
+			handlers.PushEvent{Repository: testRepo, Branch: "main", Head: testCommit},
+		},
+		{"a review", "pull_request_review", payload("pull_request_review"), handlers.ReviewEvent{Action: "submitted", Repository: testRepo, Number: 3}},
 		{"a tag", "push", strings.Replace(payload("push"), "refs/heads/main", "refs/tags/main", 1), nil},
 		{
 			"a branch that is deleted", "push",

@@ -71,6 +71,8 @@ func payload(event string) string {
 		return `{"action":"checks_requested","merge_group":{"base_ref":"refs/heads/main","base_sha":"` + testCommit + `","head_sha":"` + strings.Repeat("a", 40) + `"},` + about + `}`
 	}
 	switch event {
+	case "pull_request_review":
+		return `{"action":"submitted","pull_request":{"number":3},"review":{"id":5},` + about + `}`
 	case "push":
 		return `{"ref":"refs/heads/main","after":"` + testCommit + `","deleted":false,` + about + `}`
 	case "issue_comment":

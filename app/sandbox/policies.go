@@ -44,17 +44,17 @@ const (
 )
 
 // Compile implements [policy.Runner].
-func (r runner) Compile(ctx context.Context, files map[string][]byte) ([]string, []render.Problem, error) {
+func (r runner) Compile(ctx context.Context, files map[string][]byte) (policy.Summary, []render.Problem, error) {
 	w, err := r.pool.take(ctx, setOf(files))
 	if err != nil {
-		return nil, nil, err
+		return policy.Summary{}, nil, err
 	}
 	defer r.pool.release(w)
 	said, why, err := r.compile(ctx, w, files)
 	if why != "" {
-		return nil, []render.Problem{{Message: "compiling the policies " + why}}, nil
+		return policy.Summary{}, []render.Problem{{Message: "compiling the policies " + why}}, nil
 	}
-	return said.Rules, said.Problems, err
+	return said.Summary, said.Problems, err
 }
 
 func (r runner) compile(ctx context.Context, w *worker, files map[string][]byte) (compiledReply, string, error) {
@@ -71,7 +71,7 @@ func (r runner) compile(ctx context.Context, w *worker, files map[string][]byte)
 }
 
 // Judge implements [policy.Runner].
-func (r runner) Judge(ctx context.Context, files map[string][]byte, inputs []map[string]any) ([][]policy.Verdict, string, error) {
+func (r runner) Judge(ctx context.Context, files map[string][]byte, facts policy.Facts, inputs []map[string]any) ([][]policy.Verdict, string, error) {
 	w, err := r.pool.take(ctx, setOf(files))
 	if err != nil {
 		return nil, "", err
@@ -82,7 +82,7 @@ func (r runner) Judge(ctx context.Context, files map[string][]byte, inputs []map
 			return nil, why, err
 		}
 	}
-	said, why, err := r.ask(ctx, w, command{Evaluate: &evaluateCommand{Inputs: inputs, Time: judgeTime}}, judgeTime)
+	said, why, err := r.ask(ctx, w, command{Evaluate: &evaluateCommand{Inputs: inputs, Facts: facts, Time: judgeTime}}, judgeTime)
 	if err != nil || why != "" {
 		return nil, why, err
 	}

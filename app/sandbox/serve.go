@@ -86,12 +86,12 @@ func (s *server) do(c command) reply {
 		s.policies = policies
 		said := &compiledReply{Problems: problems}
 		if policies != nil {
-			said.Rules = policies.Rules()
+			said.Summary = policies.Summary()
 		}
 		return reply{Compiled: said}
 	case c.Evaluate != nil && s.policies != nil:
 		defer selfDestruct(c.Evaluate.Time)()
-		verdicts, err := s.policies.Judge(context.Background(), c.Evaluate.Inputs)
+		verdicts, err := s.policies.Given(c.Evaluate.Facts).Judge(context.Background(), c.Evaluate.Inputs)
 		if err != nil {
 			return reply{Failure: err.Error()}
 		}

@@ -60,6 +60,7 @@ type compileCommand struct {
 // evaluateCommand asks the compiled policies about objects.
 type evaluateCommand struct {
 	Inputs []map[string]any
+	Facts  policy.Facts
 	Time   time.Duration
 }
 
@@ -113,7 +114,7 @@ type builtObject struct {
 }
 
 type compiledReply struct {
-	Rules    []string
+	Summary  policy.Summary
 	Problems []render.Problem
 }
 
