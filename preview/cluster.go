@@ -34,6 +34,8 @@ type ClusterOptions struct {
 	// Git wants it, and that a validating policy added since would now deny, is
 	// None without and Refused with DryRunAll. Nothing is sent for it at apply.
 	DryRunAll bool
+	// Scope is what may be read and planned; nil means all that the identity may.
+	Scope *Scope
 }
 
 func (o ClusterOptions) withDefaults() ClusterOptions {

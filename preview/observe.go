@@ -68,7 +68,7 @@ func (c *Cluster) Observe(ctx context.Context, requests []Request, counts func(W
 		return nil, r.unreachable(err)[0].Problem
 	}
 	r.each(func(it *item, _ Request) {
-		if !it.object().Encrypted() && r.isMissing(it) {
+		if it.change.Action == "" && !it.object().Encrypted() && r.isMissing(it) {
 			it.change.Action = Create // nobody needs to be asked
 		}
 	})

@@ -224,6 +224,7 @@ func (r *run) resolve(ctx context.Context) error {
 	}
 	r.arriving = arrivals(r.requests)
 	r.each(r.locate)
+	r.each(r.confine)
 	return nil
 }
 
@@ -257,13 +258,16 @@ func (r *run) locate(it *item, request Request) {
 func (r *run) readLive(ctx context.Context) {
 	addresses := make(map[address]bool)
 	r.each(func(it *item, _ Request) {
-		if it.kind.resource.Resource != "" && !it.object().Encrypted() {
+		if it.kind.resource.Resource != "" && it.change.Action == "" && !it.object().Encrypted() {
 			addresses[it.address] = true
 		}
 	})
 	reader := liveReader{cluster: r.cluster, parallel: r.cluster.options.Parallel}
 	live := reader.read(ctx, addresses)
 	r.each(func(it *item, _ Request) {
+		if it.change.Action != "" {
+			return // it is refused already, and nothing of it was read
+		}
 		answer := live[it.address]
 		it.setLive(answer.object)
 		it.readErr = answer.err
@@ -275,7 +279,7 @@ func (r *run) judgeAll(ctx context.Context) {
 	r.arriving.note(r.items)
 	wanted := make(map[address]string) // and by which target
 	r.each(func(it *item, request Request) {
-		if it.head == nil || it.kind.resource.Resource == "" {
+		if it.head == nil || it.kind.resource.Resource == "" || it.change.Action != "" {
 			return
 		}
 		if owner := wanted[it.address]; owner != "" {

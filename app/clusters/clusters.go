@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
@@ -39,8 +40,11 @@ type Registration struct {
 type Grant struct {
 	// Repositories are owner/name patterns in the sense of [path.Match], e.g. acme/*.
 	Repositories []string `json:"repositories"`
-	// Namespaces that targets of these repositories may be in; patterns. Any where empty.
+	// Namespaces that objects of these repositories may lie in; patterns. Any where empty.
 	Namespaces []string `json:"namespaces,omitempty"`
+	// ClusterScoped are the kinds of objects in no namespace that these repositories
+	// may have, as Kind or Kind.group; patterns. None where empty.
+	ClusterScoped []string `json:"clusterScoped,omitempty"`
 	// ServiceAccounts are namespace/name of those that may be selected.
 	ServiceAccounts []string `json:"serviceAccounts"`
 }
@@ -65,8 +69,8 @@ type access struct {
 	own     *rest.Config // is Slipway itself
 }
 
-// An identity is one cluster as one service account.
-type identity struct{ cluster, user string }
+// An identity is one cluster as one service account, within one scope.
+type identity struct{ cluster, user, scope string }
 
 // New returns a registry. Kubeconfigs are read when a cluster is first used, so
 // that one broken file costs only its own targets.
@@ -109,15 +113,18 @@ func (r *Registry) access(repo handlers.Repository, selection handlers.Selection
 	if len(r.registrations) == 0 {
 		return nil, &render.Problem{Message: "no cluster is registered", Hint: "the operator registers clusters and grants them to repositories"}
 	}
-	user, problem := r.granted(name, repo, selection)
+	account, problem := r.granted(name, repo, selection)
 	if problem != nil {
 		return nil, problem
 	}
-	key := identity{name, user}
+	namespace, account, _ := strings.Cut(account, "/")
+	user := "system:serviceaccount:" + namespace + ":" + account
+	scope := r.scope(name, repo, namespace+"/"+account)
+	key := identity{name, user, fmt.Sprintf("%q", scope)}
 	if opened := r.open[key]; opened != nil {
 		return opened, nil
 	}
-	opened, err := r.connect(name, user)
+	opened, err := r.connect(name, user, scope)
 	if err != nil {
 		return nil, unusable(name, err)
 	}
@@ -129,7 +136,26 @@ func unusable(name string, err error) *render.Problem {
 	return &render.Problem{Message: fmt.Sprintf("cluster %s cannot be used: %v", name, err), Hint: "the operator mends its registration"}
 }
 
-// granted returns the user to impersonate, or why there is none. A repository
+// scope returns what the grants that name a service account let a repository have
+// with it. Grants add up: one without namespaces grants all of them.
+func (r *Registry) scope(name string, repo handlers.Repository, account string) preview.Scope {
+	scope := preview.Scope{Reserved: inventory.Namespace}
+	everywhere := false
+	for _, grant := range r.registrations[name].Grants {
+		if !matches(grant.Repositories, repo.String()) || !slices.Contains(grant.ServiceAccounts, account) {
+			continue
+		}
+		everywhere = everywhere || len(grant.Namespaces) == 0
+		scope.Namespaces = append(scope.Namespaces, grant.Namespaces...)
+		scope.ClusterScoped = append(scope.ClusterScoped, grant.ClusterScoped...)
+	}
+	if everywhere {
+		scope.Namespaces = nil
+	}
+	return scope
+}
+
+// granted returns the service account to impersonate as namespace/name, or why there is none. A repository
 // that is granted nothing on a cluster is told the same as for one that does not
 // exist: it learns no names.
 func (r *Registry) granted(name string, repo handlers.Repository, selection handlers.Selection) (string, *render.Problem) {
@@ -189,8 +215,7 @@ func impersonated(accounts []string, cluster string, repo handlers.Repository, s
 			Hint:    "ask the operator for a grant, or select a granted one",
 		}
 	case 1:
-		namespace, name, _ := strings.Cut(found[0], "/")
-		return "system:serviceaccount:" + namespace + ":" + name, nil
+		return found[0], nil
 	default:
 		return "", &render.Problem{
 			Message: fmt.Sprintf("service account %s on cluster %s may be any of %s", selection.ServiceAccount, cluster, strings.Join(found, ", ")),
@@ -206,15 +231,17 @@ func matches(patterns []string, s string) bool {
 	})
 }
 
-// connect makes the clients: one that acts as user, and Slipway's own.
-func (r *Registry) connect(name, user string) (*access, error) {
+// connect makes the clients: one that acts as user within a scope, and Slipway's own.
+func (r *Registry) connect(name, user string, scope preview.Scope) (*access, error) {
 	own, err := r.registrations[name].config()
 	if err != nil {
 		return nil, err
 	}
 	account := rest.CopyConfig(own)
 	account.Impersonate = rest.ImpersonationConfig{UserName: user}
-	asking, err := preview.NewCluster(name, account, r.options)
+	options := r.options
+	options.Scope = &scope
+	asking, err := preview.NewCluster(name, account, options)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +267,7 @@ func (r Registration) Validate() []string {
 		if len(grant.Repositories) == 0 {
 			problems = append(problems, at+".repositories is empty: name repositories as owner/name, or a pattern such as acme/*")
 		}
-		for _, pattern := range slices.Concat(grant.Repositories, grant.Namespaces) {
+		for _, pattern := range slices.Concat(grant.Repositories, grant.Namespaces, grant.ClusterScoped) {
 			if _, err := path.Match(pattern, ""); err != nil {
 				problems = append(problems, fmt.Sprintf("%s: %q is no pattern: %v", at, pattern, err))
 			}

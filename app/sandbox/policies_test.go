@@ -94,11 +94,11 @@ deny contains "x" if count([sprintf("%s%d", [long, i]) | some i in numbers.range
 // A liar is a runner that was taken over.
 type liar struct{ verdicts [][]policy.Verdict }
 
-func (liar) Compile(context.Context, map[string][]byte) ([]string, []render.Problem, error) {
-	return []string{"main.deny"}, nil, nil
+func (liar) Compile(context.Context, map[string][]byte) (policy.Summary, []render.Problem, error) {
+	return policy.Summary{Rules: []string{"main.deny"}}, nil, nil
 }
 
-func (l liar) Judge(context.Context, map[string][]byte, []map[string]any) ([][]policy.Verdict, string, error) {
+func (l liar) Judge(context.Context, map[string][]byte, policy.Facts, []map[string]any) ([][]policy.Verdict, string, error) {
 	return l.verdicts, "", nil
 }
 
