@@ -15,6 +15,9 @@ import (
 	"github.com/slipwayhq/slipway/preview"
 )
 
+// RecordsNamespace is where Slipway keeps its records and leases in each cluster.
+const RecordsNamespace = inventory.Namespace
+
 // ErrSuperseded is the cause with which a caller cancels the context of an Apply
 // that a newer commit makes pointless. A context that ends for any other reason
 // leaves the deployment to be taken up again.

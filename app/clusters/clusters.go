@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/slipwayhq/slipway/deploy"
-	"github.com/slipwayhq/slipway/deploy/inventory"
 	"github.com/slipwayhq/slipway/handlers"
 	"github.com/slipwayhq/slipway/preview"
 	"github.com/slipwayhq/slipway/render"
@@ -139,7 +138,7 @@ func unusable(name string, err error) *render.Problem {
 // scope returns what the grants that name a service account let a repository have
 // with it. Grants add up: one without namespaces grants all of them.
 func (r *Registry) scope(name string, repo handlers.Repository, account string) preview.Scope {
-	scope := preview.Scope{Reserved: inventory.Namespace}
+	scope := preview.Scope{Reserved: deploy.RecordsNamespace}
 	everywhere := false
 	for _, grant := range r.registrations[name].Grants {
 		if !matches(grant.Repositories, repo.String()) || !slices.Contains(grant.ServiceAccounts, account) {
