@@ -74,7 +74,7 @@ type Server struct {
 type Limits struct {
 	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero
 	Deadline metav1.Duration `json:"deadline,omitempty"` // of one plan; 10m where zero
-	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 32 where zero
+	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 96 where zero
 	// Sweep is how often every repository is looked at for pushes that were never
 	// heard of, and for drift whose schedule came due; 5m where zero, never where
 	// negative.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +28,8 @@ type attempt struct {
 	uids    map[render.ObjectID]string // of what was written
 	receipt Receipt
 	index   map[render.ObjectID]int // into receipt.Objects
+	next    time.Time               // before which Progress is not told of marks on many
+	pending *time.Timer             // will call it; nil where there is nothing new
 }
 
 // A failure stops an attempt for a reason that trying again does not mend.
@@ -47,6 +48,7 @@ func (c *Cluster) Apply(ctx context.Context, request Request) (Receipt, error) {
 	if request.Rendered != nil {
 		a.receipt.Digest = request.Rendered.Digest
 	}
+	defer a.hush()
 	err := a.run(ctx)
 	var problem *render.Problem
 	var failed *failure
@@ -195,28 +197,6 @@ func (a *attempt) list(s *survey) {
 		}
 		for _, entry := range s.kept {
 			add(ObjectReceipt{ID: entry.ObjectID, Action: preview.None, State: ObjectKept, Message: "gone from Git, and not deleted (sync.prune: false)"})
-		}
-	})
-}
-
-// tell changes the receipt and shows it.
-func (a *attempt) tell(change func(*Receipt)) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	change(&a.receipt)
-	if a.request.Progress == nil {
-		return
-	}
-	shown := a.receipt
-	shown.Objects = slices.Clone(shown.Objects)
-	a.request.Progress(shown)
-}
-
-// mark says how far an object has come.
-func (a *attempt) mark(id render.ObjectID, state ObjectState, message string) {
-	a.tell(func(r *Receipt) {
-		if i, ok := a.index[id]; ok {
-			r.Objects[i].State, r.Objects[i].Message = state, message
 		}
 	})
 }

@@ -1,12 +1,14 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
@@ -31,7 +33,8 @@ type Options struct {
 	// Identity names this process, e.g. its host and a random part: what others
 	// are told who wait for a target's lease.
 	Identity string
-	// Parallel bounds the writes under way at once for one target; 0 means 32.
+	// Parallel bounds the writes under way at once, of all targets; 0 means 96, and
+	// 32 where the API server does not share itself out fairly.
 	Parallel int
 	// LeaseDuration is how long after its last sign of life a writer still counts
 	// as alive; 0 means 15 s.
@@ -41,9 +44,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Parallel <= 0 {
-		o.Parallel = 32
-	}
 	if o.LeaseDuration <= 0 {
 		o.LeaseDuration = 15 * time.Second
 	}
@@ -60,9 +60,11 @@ type Cluster struct {
 	preview *preview.Cluster
 	options Options
 	objects dynamic.Interface // as the target's service account
+	rest    rest.Interface    // the same, for what is sent and read as it is
 	leases  coordinationv1.LeasesGetter
 	store   *inventory.Store
 	silence time.Duration // the constant, but for tests
+	writing chan struct{} // has room for the writes under way
 
 	mu       sync.Mutex
 	prepared bool // records can be kept
@@ -78,15 +80,25 @@ func NewCluster(p *preview.Cluster, account, own *rest.Config, options Options) 
 		return nil, errors.New("connect to cluster: no identity for its leases")
 	}
 	c := &Cluster{preview: p, options: options.withDefaults(), silence: silence}
-	var err error
+	c.writing = make(chan struct{}, cmp.Or(max(c.options.Parallel, 0), preview.Parallel))
 	// What runs at once is bounded, and the API server shares itself out fairly.
 	account, own = rest.CopyConfig(account), rest.CopyConfig(own)
 	account.QPS, account.RateLimiter, account.Timeout = -1, nil, 0 // watches last
 	own.QPS, own.RateLimiter, own.Timeout = -1, nil, requestTimeout
 	account.WarningHandler, own.WarningHandler = rest.NoWarnings{}, rest.NoWarnings{} // the plan has them
-	if c.objects, err = dynamic.NewForConfig(account); err != nil {
+	account.DisableCompression = true                                                 // the API server's CPU is dearer than the network
+	client, err := rest.HTTPClientFor(account)
+	if err != nil {
 		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
 	}
+	if c.objects, err = dynamic.NewForConfigAndClient(account, client); err != nil {
+		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
+	}
+	plain, err := discovery.NewDiscoveryClientForConfigAndClient(account, client)
+	if err != nil {
+		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
+	}
+	c.rest = plain.RESTClient()
 	if c.leases, err = coordinationv1.NewForConfig(own); err != nil {
 		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
 	}
@@ -94,6 +106,28 @@ func NewCluster(p *preview.Cluster, account, own *rest.Config, options Options) 
 		return nil, fmt.Errorf("connect to cluster %s: %w", p.Name(), err)
 	}
 	return c, nil
+}
+
+// parallel is how many writes of one target may be under way at once.
+func (c *Cluster) parallel() int {
+	const unfair = 32
+	switch {
+	case c.options.Parallel > 0:
+		return c.options.Parallel
+	case c.preview.SharesFairly():
+		return preview.Parallel
+	}
+	return unfair
+}
+
+// room waits until another write may be under way; it ends with leave.
+func (c *Cluster) room(ctx context.Context) (leave func(), err error) {
+	select {
+	case c.writing <- struct{}{}:
+		return func() { <-c.writing }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // Record returns a target's record; nil where it has none. A *[render.Problem]

@@ -124,7 +124,7 @@ func (a *attempt) writeStage(ctx context.Context, steps []preview.Step) ([]previ
 	errs := make([]error, len(steps))
 	var stop atomic.Bool
 	var group errgroup.Group
-	group.SetLimit(a.cluster.options.Parallel)
+	group.SetLimit(a.cluster.parallel())
 	for i, step := range steps {
 		written[i] = step
 		if !a.needsWrite(step) {
@@ -150,6 +150,7 @@ func (a *attempt) writeStage(ctx context.Context, steps []preview.Step) ([]previ
 		})
 	}
 	_ = group.Wait() // its functions return nil
+	a.catchUp()
 	return written, first(errs)
 }
 

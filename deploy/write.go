@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/slipwayhq/slipway/preview"
@@ -84,26 +85,57 @@ func (a *attempt) applyOnce(ctx context.Context, step preview.Step) (map[string]
 }
 
 func (a *attempt) patch(ctx context.Context, step preview.Step, kind types.PatchType, body []byte) (map[string]any, error) {
+	leave, err := a.cluster.room(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := a.mayWrite(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	options := metav1.PatchOptions{FieldManager: preview.DefaultFieldManager}
+	request := a.cluster.rest.Patch(kind).
+		AbsPath(pathOf(step)...).
+		Param("fieldManager", preview.DefaultFieldManager).
+		SetHeader("Accept", "application/json").
+		Body(body)
 	if kind == types.ApplyPatchType {
-		force := true
-		options.Force = &force
+		request = request.Param("force", "true").Param("fieldValidation", preview.FieldValidation)
 	}
-	result, err := a.cluster.resource(step).Patch(ctx, step.ID.Name, kind, body, options)
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil { // which reads the API server's words, as Raw does not
+		return nil, err
+	}
+	raw, err := result.Raw()
 	if err != nil {
 		return nil, err
 	}
-	return result.Object, nil
+	// The dynamic client would look at every byte three times.
+	var live map[string]any
+	return live, utiljson.Unmarshal(raw, &live)
+}
+
+// pathOf are the parts of the path of a step's object.
+func pathOf(step preview.Step) []string {
+	path := []string{"/apis", step.Resource.Group, step.Resource.Version}
+	if step.Resource.Group == "" {
+		path = []string{"/api", step.Resource.Version}
+	}
+	if step.ID.Namespace != "" {
+		path = append(path, "namespaces", step.ID.Namespace)
+	}
+	return append(path, step.Resource.Resource, step.ID.Name)
 }
 
 // delete deletes just the live object that the step knows: another one of the same
 // name stays. version, when given, is the state that it must still be in.
 func (a *attempt) delete(ctx context.Context, step preview.Step, version *string) error {
+	leave, err := a.cluster.room(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if err := a.mayWrite(ctx); err != nil {
 		return err
 	}
@@ -117,7 +149,7 @@ func (a *attempt) delete(ctx context.Context, step preview.Step, version *string
 	case Orphan:
 		propagation = metav1.DeletePropagationOrphan
 	}
-	err := a.cluster.resource(step).Delete(ctx, step.ID.Name, metav1.DeleteOptions{
+	err = a.cluster.resource(step).Delete(ctx, step.ID.Name, metav1.DeleteOptions{
 		Preconditions:     &metav1.Preconditions{UID: &uid, ResourceVersion: version},
 		PropagationPolicy: &propagation,
 	})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -173,7 +172,7 @@ func selectorOf(selector *metav1.LabelSelector) labels.Selector {
 
 // mayMutate reports whether an update of a live object to the payload may be
 // changed on its way.
-func (a admission) mayMutate(kind servedKind, payload, live map[string]any, namespaces *namespaceLabels) bool {
+func (a admission) mayMutate(kind servedKind, payload, live map[string]any, namespaces *namespaceIndex) bool {
 	if a.unreadable {
 		return true
 	}
@@ -185,7 +184,7 @@ func (a admission) mayMutate(kind servedKind, payload, live map[string]any, name
 	return false
 }
 
-func (m mutator) mayMatch(kind servedKind, payload, live map[string]any, namespaces *namespaceLabels) bool {
+func (m mutator) mayMatch(kind servedKind, payload, live map[string]any, namespaces *namespaceIndex) bool {
 	if !slices.ContainsFunc(m.rules, func(rule admissionv1.RuleWithOperations) bool { return m.ruleMatches(rule, kind) }) {
 		return false
 	}
@@ -199,7 +198,7 @@ func (m mutator) mayMatch(kind servedKind, payload, live map[string]any, namespa
 	if m.namespaceSelector != nil && kind.namespaced {
 		metadata, _ := live["metadata"].(map[string]any)
 		namespace, _ := metadata["namespace"].(string)
-		if set, ok := namespaces.of(namespace); ok && !m.namespaceSelector.Matches(set) {
+		if found := namespaces.of(namespace); found.err == nil && !m.namespaceSelector.Matches(found.labels) {
 			return false
 		}
 	}
@@ -232,33 +231,4 @@ func labelsOf(object map[string]any) labels.Set {
 		set[key] = fmt.Sprint(value)
 	}
 	return set
-}
-
-// namespaceLabels looks up the labels of namespaces, each once.
-type namespaceLabels struct {
-	read func(name string) (labels.Set, bool)
-	mu   sync.Mutex
-	seen map[string]*namespaceAnswer
-}
-
-type namespaceAnswer struct {
-	once sync.Once
-	set  labels.Set
-	ok   bool
-}
-
-// of returns a namespace's labels; false where they could not be read.
-func (n *namespaceLabels) of(name string) (labels.Set, bool) {
-	n.mu.Lock()
-	if n.seen == nil {
-		n.seen = make(map[string]*namespaceAnswer)
-	}
-	answer := n.seen[name]
-	if answer == nil {
-		answer = &namespaceAnswer{}
-		n.seen[name] = answer
-	}
-	n.mu.Unlock()
-	answer.once.Do(func() { answer.set, answer.ok = n.read(name) })
-	return answer.set, answer.ok
 }

@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -81,11 +82,11 @@ func TestWhichWebhooksMayMatch(t *testing.T) {
 			var a admission
 			a.add(test.rules, test.policy, test.namespaces, test.objects)
 			payload := map[string]any{"metadata": map[string]any{"labels": map[string]any{"new": "yes"}}}
-			readable := &namespaceLabels{read: func(string) (labels.Set, bool) { return labels.Set{"team": "shop"}, true }}
+			readable := &namespaceIndex{read: func(string) namespaceState { return namespaceState{labels: labels.Set{"team": "shop"}} }}
 			if got := a.mayMutate(deployments, payload, live, readable); got != test.want {
 				t.Errorf("may mutate: %v", got)
 			}
-			unreadable := &namespaceLabels{read: func(string) (labels.Set, bool) { return nil, false }}
+			unreadable := &namespaceIndex{read: func(string) namespaceState { return namespaceState{err: errors.New("no")} }}
 			if test.namespaces != nil && !a.mayMutate(deployments, payload, live, unreadable) {
 				t.Error("a namespace that cannot be read must count as a match")
 			}

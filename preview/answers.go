@@ -15,6 +15,10 @@ const (
 	// answerAge is how long an answer may be believed: a webhook may decide
 	// otherwise without any configuration having changed.
 	answerAge = 10 * time.Minute
+	// foresightAge is how long the answer to a creation may be believed by a plan
+	// that is about to be carried out, where the write is judged in the same way:
+	// a review may take that long. See docs/adr/0012-creations-judged-once.md.
+	foresightAge = 24 * time.Hour
 	// unsureAge is how long where the admission configuration cannot be read.
 	unsureAge = time.Minute
 )
@@ -22,9 +26,12 @@ const (
 // An answerKey says in which circumstances an answer was given. Equal ones give
 // an equal answer.
 type answerKey struct {
-	uid, resourceVersion string // of the live object
+	uid, resourceVersion string // of the live object; empty for a creation
 	payload              [sha256.Size]byte
-	admission            string
+	// admission is the version of what else decides: of the admission configuration,
+	// and for a creation of its namespace and the API server, too; empty where it
+	// is not known.
+	admission string
 }
 
 // An answer is what the API server said to a dry run that went well.
@@ -46,14 +53,18 @@ type answerCache struct {
 type remembered struct {
 	key    answerKey
 	answer answer
-	until  time.Time
+	at     time.Time
 }
 
 func newAnswerCache(size int) *answerCache {
 	return &answerCache{size: size, order: list.New(), byKey: make(map[answerKey]*list.Element)}
 }
 
-func (c *answerCache) get(key answerKey) (answer, bool) {
+// get returns the answer that was given at most age ago.
+func (c *answerCache) get(key answerKey, age time.Duration) (answer, bool) {
+	if key.admission == "" {
+		age = min(age, unsureAge)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	element, ok := c.byKey[key]
@@ -61,26 +72,20 @@ func (c *answerCache) get(key answerKey) (answer, bool) {
 		return answer{}, false
 	}
 	r := element.Value.(*remembered)
-	if time.Now().After(r.until) {
-		c.order.Remove(element)
-		delete(c.byKey, key)
-		return answer{}, false
+	if time.Since(r.at) > age {
+		return answer{}, false // another question may believe it longer
 	}
 	c.order.MoveToFront(element)
 	return r.answer, true
 }
 
 func (c *answerCache) put(key answerKey, a answer) {
-	age := answerAge
-	if key.admission == "" {
-		age = unsureAge
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if element, ok := c.byKey[key]; ok {
 		c.order.Remove(element)
 	}
-	c.byKey[key] = c.order.PushFront(&remembered{key: key, answer: a, until: time.Now().Add(age)})
+	c.byKey[key] = c.order.PushFront(&remembered{key: key, answer: a, at: time.Now()})
 	for c.order.Len() > c.size {
 		oldest := c.order.Back()
 		c.order.Remove(oldest)

@@ -14,9 +14,13 @@ import (
 // DefaultFieldManager is the name under which Slipway owns fields.
 const DefaultFieldManager = "slipway"
 
+// Parallel is how many requests to one cluster are under way at once where nothing
+// else is said: as many as fit one connection, which an API server bounds at 100.
+const Parallel = 96
+
 // ClusterOptions say how a Cluster asks. The zero value is what a server wants.
 type ClusterOptions struct {
-	// Parallel bounds the requests under way at once; 0 means 32.
+	// Parallel bounds the requests under way at once; 0 means the constant.
 	Parallel int
 	// RequestTimeout bounds one request; 0 means 30 s.
 	RequestTimeout time.Duration
@@ -40,7 +44,7 @@ type ClusterOptions struct {
 
 func (o ClusterOptions) withDefaults() ClusterOptions {
 	if o.Parallel <= 0 {
-		o.Parallel = 32
+		o.Parallel = Parallel
 	}
 	if o.RequestTimeout <= 0 {
 		o.RequestTimeout = 30 * time.Second
@@ -65,6 +69,7 @@ type Cluster struct {
 	options   ClusterOptions
 	dynamic   dynamic.Interface
 	discovery *discovery.DiscoveryClient
+	limit     *adaptiveLimit
 	kinds     kindIndex
 	answers   *answerCache
 	shapes    shapes
@@ -77,13 +82,13 @@ type Cluster struct {
 func NewCluster(name string, config *rest.Config, options ClusterOptions) (*Cluster, error) {
 	c := &Cluster{name: name, options: options.withDefaults(), answers: newAnswerCache(maxAnswers)}
 	config = rest.CopyConfig(config)
-	limit := newAdaptiveLimit()
-	config.QPS, config.Burst, config.RateLimiter = 0, 0, limit
+	c.limit = newAdaptiveLimit()
+	config.QPS, config.Burst, config.RateLimiter = 0, 0, c.limit
 	config.Timeout = c.options.RequestTimeout
 	config.DisableCompression = true // the API server's CPU is dearer than the network
 	config.WarningHandler = nil
 	config.WarningHandlerWithContext = warningCollector{}
-	config.Wrap(guard(limit, &c.requests))
+	config.Wrap(guard(c.limit, &c.requests))
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster %s: %w", name, err)
@@ -99,6 +104,10 @@ func NewCluster(name string, config *rest.Config, options ClusterOptions) (*Clus
 
 // Name returns the name under which the cluster is registered.
 func (c *Cluster) Name() string { return c.name }
+
+// SharesFairly reports whether the API server has shown that it shares itself out
+// fairly (priority and fairness), so that clients need no limits of their own.
+func (c *Cluster) SharesFairly() bool { return c.limit.lifted.Load() }
 
 // version asks for the API server's version. It is the first question of every
 // plan: the error tells whether the cluster is there at all.

@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // errMoved says that the live object changed while it was being judged.
@@ -15,18 +16,41 @@ var errMoved = errors.New("the live object keeps changing while it is compared")
 // tries is how often an object that changes meanwhile is looked at.
 const tries = 4
 
+// What an answer is asked for as: the object, or nothing but its metadata, where an
+// API server knows how to leave out the rest.
+const (
+	wholeObject  = "application/json"
+	metadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+)
+
 // dryRun asks what applying the body, an encoded payload, would make of the object
 // at the address. The result has no resourceVersion when it does not exist.
-func (c *Cluster) dryRun(ctx context.Context, a address, body []byte) (map[string]any, error) {
-	force := true
-	result, err := at(c.dynamic, a.place).Patch(ctx, a.name, types.ApplyPatchType, body, metav1.PatchOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldManager: c.options.FieldManager, Force: &force,
-	})
+func (c *Cluster) dryRun(ctx context.Context, a address, body []byte, as string) (map[string]any, error) {
+	result := c.discovery.RESTClient().Patch(types.ApplyPatchType).
+		AbsPath(a.segments()...).
+		Param("dryRun", metav1.DryRunAll).
+		Param("fieldManager", c.options.FieldManager).
+		Param("force", "true").
+		Param("fieldValidation", FieldValidation).
+		SetHeader("Accept", as).
+		Body(body).
+		Do(ctx)
+	if err := result.Error(); err != nil { // which reads the API server's words, as Raw does not
+		return nil, err
+	}
+	raw, err := result.Raw()
 	if err != nil {
 		return nil, err
 	}
-	return result.Object, nil
+	var object map[string]any
+	return object, utiljson.Unmarshal(raw, &object)
 }
+
+// FieldValidation is asked for by every server-side apply. An unknown field is
+// refused there whatever is asked for; what else the API server would look for, by
+// reading the payload a second time, is a key that is there twice, which encoding
+// a map does not write.
+const FieldValidation = metav1.FieldValidationIgnore
 
 // dryDelete asks whether the live object could be deleted.
 func (c *Cluster) dryDelete(ctx context.Context, a address) error {
@@ -71,11 +95,11 @@ func (r *run) ask(ctx context.Context, it *item, payload map[string]any) (answer
 		return answer{}, err
 	}
 	key := keyOf(it.live, body, r.admission.version)
-	if known, ok := r.cluster.answers.get(key); ok {
+	if known, ok := r.cluster.answers.get(key, answerAge); ok {
 		return known, nil
 	}
 	ctx, collected := withWarnings(ctx)
-	after, err := r.cluster.dryRun(ctx, it.address, body)
+	after, err := r.cluster.dryRun(ctx, it.address, body, wholeObject)
 	if err != nil {
 		return answer{warnings: collected.list()}, err
 	}

@@ -156,18 +156,17 @@ func (r *run) judgeCreate(ctx context.Context, it *item) error {
 		it.end(verdict{action: Refused, reason: err.Error()}, nil)
 		return nil
 	}
-	ctx, collected := withWarnings(ctx)
-	after, err := r.cluster.dryRun(ctx, it.address, body)
+	warnings, err := r.askCreate(ctx, it, body)
 	switch {
+	case errors.Is(err, errMoved):
+		return errMoved
 	case it.makesNamespace && isMissingNamespace(err, it.address.namespace):
 		r.unasked(ctx, it)
 	case err != nil:
-		r.refuse(ctx, it, err, collected.list())
-	case resourceVersion(after) != "":
-		return errMoved
+		r.refuse(ctx, it, err, warnings)
 	default:
 		it.change.Action = Create
-		it.change.Warnings = it.redactAll(collected.list())
+		it.change.Warnings = it.redactAll(warnings)
 		it.fillWhole()
 	}
 	return nil

@@ -22,6 +22,8 @@ const (
 	crowd = 20
 	// minPage and maxPage bound how many objects one LIST brings.
 	minPage, maxPage = 50, 500
+	// maxLists bounds the answers that are held in memory at once.
+	maxLists = 32
 )
 
 // A place is a resource in a namespace (empty for what has none).
@@ -137,15 +139,23 @@ type page struct {
 	Items []map[string]any `json:"items"`
 }
 
-func (c *Cluster) page(ctx context.Context, p place, limit int, next string) (page, error) {
-	root := []string{"/apis", p.resource.Group, p.resource.Version}
+// segments are the parts of the path of a place.
+func (p place) segments() []string {
+	segments := []string{"/apis", p.resource.Group, p.resource.Version}
 	if p.resource.Group == "" {
-		root = []string{"/api", p.resource.Version}
+		segments = []string{"/api", p.resource.Version}
 	}
 	if p.namespace != "" {
-		root = append(root, "namespaces", p.namespace)
+		segments = append(segments, "namespaces", p.namespace)
 	}
-	request := c.discovery.RESTClient().Get().AbsPath(append(root, p.resource.Resource)...).Param("limit", strconv.Itoa(limit))
+	return append(segments, p.resource.Resource)
+}
+
+// segments are the parts of the path of an object.
+func (a address) segments() []string { return append(a.place.segments(), a.name) }
+
+func (c *Cluster) page(ctx context.Context, p place, limit int, next string) (page, error) {
+	request := c.discovery.RESTClient().Get().AbsPath(p.segments()...).Param("limit", strconv.Itoa(limit))
 	if next != "" {
 		request = request.Param("continue", next)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipwayhq/slipway/render"
@@ -23,7 +22,8 @@ type run struct {
 	admission  admission
 	version    string
 	arriving   arriving
-	namespaces namespaceLabels
+	namespaces namespaceIndex
+	foresight  bool // the plan is about to be carried out
 }
 
 // Plan returns what applying each request's head would change in the cluster, by
@@ -53,7 +53,7 @@ func (r *run) look(ctx context.Context) error {
 		r.collect()
 		return err
 	}
-	r.namespaces.read = func(name string) (labels.Set, bool) { return r.readNamespace(ctx, name) }
+	r.namespaces.read = func(name string) namespaceState { return r.readNamespace(ctx, name) }
 	r.collect()
 	if err := r.resolve(ctx); err != nil {
 		return err
@@ -110,15 +110,6 @@ func (r *run) read(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
-}
-
-func (r *run) readNamespace(ctx context.Context, name string) (labels.Set, bool) {
-	namespace, err := r.cluster.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).
-		Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, false
-	}
-	return labelsOf(namespace.Object), true
 }
 
 // collect makes an item of every object that head wants or only base has.
@@ -262,7 +253,7 @@ func (r *run) readLive(ctx context.Context) {
 			addresses[it.address] = true
 		}
 	})
-	reader := liveReader{cluster: r.cluster, parallel: r.cluster.options.Parallel}
+	reader := liveReader{cluster: r.cluster, parallel: min(r.cluster.options.Parallel, maxLists)}
 	live := reader.read(ctx, addresses)
 	r.each(func(it *item, _ Request) {
 		if it.change.Action != "" {

@@ -46,11 +46,13 @@ func (s Step) Format(state fmt.State, _ rune) { fmt.Fprint(state, s.ID.String())
 
 // PlanSteps returns the plan of one request, as [Cluster.Plan] does, and its
 // steps in the order of collection: head's objects as rendered, then those that only base
-// has. There are no steps where the cluster did not answer.
+// has. There are no steps where the cluster did not answer. It is for a plan that is
+// about to be carried out: what the API server said of a creation is believed for
+// longer than by Plan, since the creation itself is judged in the same way.
 func (c *Cluster) PlanSteps(ctx context.Context, request Request) (*Plan, []Step) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	r := &run{cluster: c, requests: []Request{request}}
+	r := &run{cluster: c, requests: []Request{request}, foresight: true}
 	if err := r.look(ctx); err != nil {
 		return r.unreachable(err)[0], nil
 	}
