@@ -49,7 +49,7 @@ func (a *attempt) pruneStage(ctx context.Context, steps []preview.Step, living m
 	dropped := make([]bool, len(steps))
 	errs := make([]error, len(steps))
 	var group errgroup.Group
-	group.SetLimit(a.cluster.options.Parallel)
+	group.SetLimit(a.cluster.parallel())
 	for i, step := range steps {
 		group.Go(func() error {
 			deleted[i], dropped[i], errs[i] = a.pruneOne(ctx, step, living)
