@@ -100,7 +100,7 @@ func TestWritesDoNotWaitForLong(t *testing.T) {
 		}
 		b.limited(time.Now().Add(10*time.Minute), false)
 		var paused *errPaused
-		if err := <-got; !errors.As(err, &paused) || paused.until.Sub(time.Now()) != 10*time.Minute {
+		if err := <-got; !errors.As(err, &paused) || time.Until(paused.until) != 10*time.Minute {
 			t.Errorf("got %v, want to be told to come back in ten minutes", err)
 		}
 		if err := b.read(t.Context()); !errors.As(err, &paused) {
@@ -118,12 +118,12 @@ func TestVagueLimitsBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(Pace{})
 		for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
-			if got := b.limited(time.Now().Add(time.Minute), true).Sub(time.Now()); got != want {
+			if got := time.Until(b.limited(time.Now().Add(time.Minute), true)); got != want {
 				t.Errorf("pause of %s, want %s", got, want)
 			}
 		}
 		b.heard(&http.Response{StatusCode: http.StatusOK, Header: http.Header{}})
-		if got := b.limited(time.Now().Add(time.Minute), true).Sub(time.Now()); got != time.Minute {
+		if got := time.Until(b.limited(time.Now().Add(time.Minute), true)); got != time.Minute {
 			t.Errorf("after an answer: pause of %s, want a minute", got)
 		}
 	})
