@@ -118,6 +118,7 @@ var fences = []struct {
 	{[]string{"github.com/open-policy-agent/opa"}, []string{"policy"}},
 	{[]string{"github.com/spf13/cobra"}, []string{"cmd/slipway"}},
 	{[]string{"github.com/elastic/go-seccomp-bpf", "github.com/fxamacker/cbor"}, []string{"app/sandbox"}},
+	{[]string{"github.com/riverqueue/", "riverqueue.com/", "github.com/jackc/pgx/", "modernc.org/sqlite"}, []string{"app/queue"}},
 }
 
 // TestFences keeps each large library behind the one package that knows it.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,12 +26,13 @@ import (
 	"github.com/slipwayhq/slipway/preview"
 )
 
-// A Service is the GitHub App, at work from New until Close.
+// A Service is the GitHub App, at work from New until Close. It takes deliveries, works
+// jobs, or both, as its roles say.
 type Service struct {
 	config  Config
 	github  *github.App
 	webhook *github.Webhook
-	queue   *queue.Memory
+	queue   *queue.Queue
 	mirrors *mirrors
 	workers *sandbox.Pool
 	log     *slog.Logger
@@ -68,9 +70,17 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	}
 	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
 	worker := s.worker()
-	s.queue = queue.New(queue.Options{Work: traced(worker.Work), GiveUp: worker.GiveUp, Workers: config.Limits.Jobs, Log: log})
+	opening, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if s.queue, err = queue.New(opening, queue.Options{Database: config.database(data), Workers: config.Limits.Jobs, Redact: github.Redact, Log: log}); err != nil {
+		s.workers.Close()
+		return nil, errors.Join(err, s.mirrors.Close(), s.clear())
+	}
 	worker.Queue = s.queue
 	s.webhook, err = s.github.Webhook(s.take, log)
+	if err == nil && config.Roles.workers() {
+		err = s.queue.Start(opening, traced{worker})
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close(context.Background()))
 	}
@@ -117,34 +127,29 @@ func identity() string {
 // take keeps what an event asks for before its delivery is answered.
 func (s *Service) take(ctx context.Context, delivery string, event handlers.Event) error {
 	jobs := event.Jobs()
-	for _, job := range jobs {
-		s.log.InfoContext(ctx, "job queued", "delivery", delivery, "job", job.Key())
+	duplicate, err := s.queue.Take(ctx, delivery, jobs...)
+	if err != nil {
+		return err
 	}
-	return s.queue.Insert(ctx, jobs...)
+	for _, job := range jobs {
+		s.log.InfoContext(ctx, "job queued", "delivery", delivery, "job", job.Key(), "duplicate", duplicate)
+	}
+	return nil
 }
 
-// sweep has every repository looked at, at once and then again and again, until ctx
-// ends.
-func (s *Service) sweep(ctx context.Context) {
-	every := s.config.Limits.Sweep.Duration
-	if every < 0 {
-		return
+// clocks does what is to be done again and again, until ctx ends. Of several
+// processes, one does it at a time.
+func (s *Service) clocks(ctx context.Context) {
+	var running sync.WaitGroup
+	if every := s.config.Limits.Sweep.Duration; every > 0 {
+		running.Go(func() {
+			s.queue.Every(ctx, "sweep", every, func(since, until time.Time) []handlers.Job {
+				return []handlers.Job{handlers.Sweep{Since: since, Until: until}}
+			})
+		})
 	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	since := s.config.Now().Add(-every)
-	for {
-		until := s.config.Now()
-		if err := s.Sweep(ctx, since, until); err != nil {
-			s.log.Warn("no sweep", "error", err)
-		}
-		since = until
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	running.Go(func() { s.queue.Prune(ctx) })
+	running.Wait()
 }
 
 // Sweep has every repository looked at: what is to be deployed, and the drift whose
@@ -159,19 +164,20 @@ func (s *Service) Webhook() http.Handler { return s.webhook }
 // Idle waits until nothing is left to do.
 func (s *Service) Idle(ctx context.Context) error { return s.queue.Idle(ctx) }
 
+// startTimeout bounds how long the database may take to open and migrate.
+const startTimeout = 5 * time.Minute
+
 // stopTimeout is how long running jobs may take to finish when the service stops.
 const stopTimeout = 10 * time.Second
 
-// Close lets running jobs finish until ctx ends, then cancels them.
+// Close lets running jobs finish until ctx ends, then cancels them and hands them back.
 func (s *Service) Close(ctx context.Context) error {
-	if forgotten := s.queue.Stop(ctx); forgotten > 0 {
-		s.log.Warn("jobs were not finished and are forgotten; their pull requests are planned at the next event", "jobs", forgotten)
-	}
+	err := s.queue.Stop(ctx)
 	s.workers.Close()
-	if err := s.mirrors.Close(); err != nil {
-		return fmt.Errorf("close mirrors: %w", err)
+	if closing := s.mirrors.Close(); closing != nil {
+		err = errors.Join(err, fmt.Errorf("close mirrors: %w", closing))
 	}
-	return s.clear()
+	return errors.Join(err, s.clear())
 }
 
 func (s *Service) clear() error {

@@ -27,13 +27,19 @@ import (
 type Config struct {
 	GitHub GitHub `json:"github"`
 	Server Server `json:"server"`
-	// Data is the directory of Git mirrors; it may be lost. A temporary one where empty.
+	// Data is the directory of Git mirrors and, where Database is empty, of the queue.
+	// The mirrors may be lost. A temporary one where empty.
 	Data string `json:"data,omitempty"`
+	// Database is where jobs are kept: postgres://user:password@host/name, which many
+	// processes may share; where empty queue.db in Data, for one process.
+	Database string `json:"database,omitempty"`
 	// Clusters are the registered clusters, by name.
 	Clusters map[string]clusters.Registration `json:"clusters,omitempty"`
 	Limits   Limits                           `json:"limits"`
 	// Sensitive are fields to mask that no repository can show.
 	Sensitive []render.SensitiveField `json:"sensitive,omitempty"`
+	// Roles are what this process does.
+	Roles Roles `json:"-"`
 	// Now is the clock; the time of day where nil, as always but in tests.
 	Now func() time.Time `json:"-"`
 }
@@ -115,6 +121,7 @@ const (
 	envPrivateKey    = "SLIPWAY_GITHUB_PRIVATE_KEY"
 	envWebhookSecret = "SLIPWAY_GITHUB_WEBHOOK_SECRET"
 	envInternalToken = "SLIPWAY_INTERNAL_TOKEN"
+	envDatabase      = "SLIPWAY_DATABASE"
 )
 
 // LoadConfig reads the operator's file (none where the path is empty) and the
@@ -194,6 +201,7 @@ func (c *Config) environment(environ func(string) string) (problems []error) {
 	c.GitHub.privateKey = []byte(environ(envPrivateKey))
 	c.GitHub.webhookSecret = []byte(environ(envWebhookSecret))
 	c.Server.internalToken = environ(envInternalToken)
+	c.Database = cmp.Or(environ(envDatabase), c.Database)
 	return problems
 }
 
@@ -278,6 +286,9 @@ func (c *Config) validate() (problems []error) {
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			problems = append(problems, fmt.Errorf("%s: %q is no address; write one that begins with https://", address.field, address.value))
 		}
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		problems = append(problems, errors.New("database: write postgres://user:password@host/name, or leave it out for a file in the data directory"))
 	}
 	names := make([]string, 0, len(c.Clusters))
 	for name := range c.Clusters {

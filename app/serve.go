@@ -33,42 +33,65 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 		return err
 	}
 	started := time.Now()
-	public := web.Public{Webhook: s.webhook, Schema: config.Schema()}
+	public := web.Public{Schema: config.Schema()}
+	if c.Roles.web() {
+		public.Webhook = s.webhook
+	}
 	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
-	go s.sweep(ctx)
+	if c.Roles.workers() {
+		go s.clocks(ctx)
+	}
 	err = web.Serve(ctx, listeners, public.Handler(), s.Internal(version, started), log)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, s.Close(closing), stopTraces(closing))
 }
 
-// Internal is what operators and probes see: health, metrics and status.
+// Internal is what operators and probes see: health, metrics, status and jobs.
 func (s *Service) Internal(version string, started time.Time) http.Handler {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(s.collectors()...)
+	pages, err := s.queue.Pages(web.JobsPath)
+	if err != nil {
+		s.log.Warn("the queue's pages are not served", "error", err)
+	}
 	return web.Internal{
 		Token: s.config.Server.internalToken, Metrics: metrics, Log: s.log,
-		Ready:  func(ctx context.Context) error { return s.queue.Insert(ctx) }, // nothing, but refused when stopping
-		Status: func(context.Context) web.Status { return s.status(version, started) },
+		Ready:  s.queue.Ready,
+		Status: func(ctx context.Context) web.Status { return s.status(ctx, version, started) },
+		Jobs:   pages,
 	}.Handler()
 }
 
 // status is what the status page shows.
-func (s *Service) status(version string, started time.Time) web.Status {
-	stats := s.queue.Stats()
-	figure := func(name string, n int) web.Figure { return web.Figure{Name: name, Value: fmt.Sprint(n)} }
+func (s *Service) status(ctx context.Context, version string, started time.Time) web.Status {
+	stats, err := s.queue.Stats(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "the queue's figures are not known", "error", err)
+	}
+	figure := func(name string, byKind map[string]int) web.Figure {
+		n := 0
+		for _, of := range byKind {
+			n += of
+		}
+		return web.Figure{Name: name, Value: fmt.Sprint(n)}
+	}
 	status := web.Status{
 		Version: version, Started: started,
 		Figures: []web.Figure{
-			figure("jobs waiting", stats.Waiting), figure("jobs running", stats.Running), figure("jobs done", stats.Done),
+			figure("jobs waiting", stats.Waiting), figure("jobs running", stats.Running), figure("jobs failed", stats.Failed), figure("jobs done", stats.Done),
 			figure("jobs superseded", stats.Superseded), figure("jobs tried again", stats.Retried), figure("jobs given up", stats.GivenUp),
 		},
 	}
 	for _, d := range s.webhook.Recent() {
 		status.Deliveries = append(status.Deliveries, web.Delivery{At: d.At, ID: d.ID, Event: d.Event, Repository: d.Repository, Outcome: string(d.Outcome)})
 	}
-	for _, f := range s.queue.Failures() {
-		status.Failures = append(status.Failures, web.Failure{At: f.At, Job: f.Job, Error: github.Redact(f.Error), GivenUp: f.GivenUp, Attempts: f.Tries})
+	failures, err := s.queue.Failures(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "the jobs that failed are not known", "error", err)
+	}
+	for _, f := range failures {
+		status.Failures = append(status.Failures, web.Failure{At: f.At, Job: f.Job, Error: f.Error, GivenUp: f.GivenUp, Attempts: f.Tries})
 	}
 	return status
 }

@@ -1,20 +1,31 @@
-// Package queue turns jobs that were inserted into jobs that are worked: one at a
-// time for a key, newest wins, retried with a growing pause when they fail.
+// Package queue turns jobs that were inserted into jobs that are worked: kept in a
+// database before the insertion is answered, one at a time for a key, newest wins,
+// retried with a growing pause when they fail.
 //
-// This queue lives in memory: a restart forgets what was waiting.
+// The durable queue is River's, in an SQLite file for one process or in PostgreSQL for
+// any number of them. A key has at most one job of River's that is not finished; what
+// is to be done for it stands in a row of our own, whose generation grows with every
+// insertion. A worker reads the row, works, and ends in one transaction that reads the
+// generation again under a lock: where it grew, the worker goes on with what is newer.
+// So no two workers have one key, and no wake-up is lost, however many processes there
+// are.
+//
+// Whoever is replaced must not write any more. Every replica shows signs of life; one
+// that shows none loses its jobs to the others, and the row's fence changes, so that
+// the old worker can end nothing. A replica that could not show one for a while gives
+// up its own work before that (see [handlers.Holding]).
 package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/slipwayhq/slipway/handlers"
 )
@@ -22,345 +33,232 @@ import (
 // ErrStopped answers an Insert into a queue that is stopping.
 var ErrStopped = errors.New("the queue is stopping")
 
-// Options say how jobs are worked. Work is required.
+// A Worker does what jobs ask for.
+type Worker interface {
+	// Work does one job. A nil error means done.
+	Work(ctx context.Context, job handlers.Job) error
+	// GiveUp is told of a job that failed for the last time, or that an operator
+	// cancelled. While it fails itself, a job that failed is tried on.
+	GiveUp(ctx context.Context, job handlers.Job, cause error) error
+}
+
+// Options say where jobs are kept and how they are worked. Database is required.
 type Options struct {
-	Work func(ctx context.Context, job handlers.Job) error
-	// GiveUp is told of a job that failed for the last time. May be nil.
-	GiveUp  func(ctx context.Context, job handlers.Job, cause error) error
-	Workers int // at once; 4 where zero
-	Tries   int // of one job, before it is given up; 5 where zero
+	// Database is postgres://…, or the path of an SQLite file.
+	Database string
+	Workers  int // at once; 4 where zero
+	Tries    int // of one job, before it is given up; 5 where zero
 	// Pause is the pause before the second try; it doubles, with jitter, up to
 	// five minutes. Two seconds where zero.
 	Pause time.Duration
-	Log   *slog.Logger
+	// Beat is how often a replica shows that it lives; 3 s where zero. It gives its
+	// work up after a bit more than three beats without a sign, and others take it
+	// over after five.
+	Beat time.Duration
+	// Redact takes secrets out of an error's text before it is kept. May be nil.
+	Redact func(string) string
+	Log    *slog.Logger
 }
 
-// Stats are figures of the moment, and totals since the start.
-type Stats struct {
-	Waiting, Running                   int
-	Done, Retried, Superseded, GivenUp int
-	OldestWaiting                      time.Duration // 0 when nothing waits
+func (o Options) withDefaults() Options {
+	if o.Workers == 0 {
+		o.Workers = 4
+	}
+	if o.Tries == 0 {
+		o.Tries = 5
+	}
+	if o.Pause == 0 {
+		o.Pause = 2 * time.Second
+	}
+	if o.Beat == 0 {
+		o.Beat = 3 * time.Second
+	}
+	if o.Redact == nil {
+		o.Redact = func(text string) string { return text }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
-// A Failure is one try of a job that failed.
-type Failure struct {
-	At      time.Time
-	Job     string // its key
-	Error   string
-	Tries   int
-	GivenUp bool
-}
-
-// failuresShown is how many failures are remembered.
-const failuresShown = 50
-
-// Failures returns the newest failures, newest first.
-func (q *Memory) Failures() []Failure {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	newest := slices.Clone(q.failures)
-	slices.Reverse(newest)
-	return newest
-}
-
-// Memory is a queue in memory. It is safe for concurrent use.
-type Memory struct {
+// A Queue keeps jobs in a database and works them. It is safe for concurrent use.
+type Queue struct {
 	options Options
+	db      database
+	replica string // who this process is, to others
+	lease   *lease
+	holds   holds
+	totals  totals
+	intake  *intake
+	worker  Worker // nil where this process only inserts
 
-	mu       sync.Mutex
-	changed  *sync.Cond // broadcast on every change below
-	slots    map[string]*slot
-	ready    []*slot // waiting to be worked, oldest first
-	running  int
-	stopped  bool
-	cut      int // jobs that stopping did not let finish
-	stats    Stats
-	failures []Failure // newest last
-
-	workers sync.WaitGroup
+	changed  chan struct{} // signalled when a job was inserted or ended here
+	tending  sync.WaitGroup
+	tended   context.Context // of what tends the queue
+	end      context.CancelFunc
+	stopping context.Context // ends when jobs are to be handed back
+	handBack context.CancelFunc
+	stopped  sync.Once
 }
 
-// A slot is all that is known of one key. It exists while a job of the key waits,
-// pauses or is worked.
-type slot struct {
-	key     string
-	job     handlers.Job // waiting, or nil
-	since   time.Time    // when job came
-	cancel  context.CancelCauseFunc
-	working handlers.Job // being worked, or nil
-	timer   *time.Timer  // until the next try, or nil
-	tries   int
-	pauses  *backoff.ExponentialBackOff
+// New opens the database and brings its tables up to date. Jobs can be inserted then;
+// they are worked once Start was called, here or elsewhere. Stop ends everything.
+func New(ctx context.Context, options Options) (*Queue, error) {
+	options = options.withDefaults()
+	db, err := open(ctx, options.Database, true)
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{options: options, db: db, replica: rand.Text(), lease: newLease(options.Beat, db.shared()), changed: make(chan struct{}, 1)}
+	q.stopping, q.handBack = context.WithCancel(context.Background())
+	if _, err := migrateAll(ctx, q.db, quiet(options.Log)); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	if err := q.db.connect(q.settings()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the queue: %w", err), db.close())
+	}
+	q.intake = newIntake(q.commit)
+	q.tended, q.end = context.WithCancel(context.Background())
+	return q, nil
 }
 
-// New starts a queue's workers. Stop ends them.
-func New(options Options) *Memory {
-	if options.Workers == 0 {
-		options.Workers = 4
+// Start has jobs worked, at most once. First what a process that is gone had been
+// working is freed, where the database can tell.
+func (q *Queue) Start(ctx context.Context, worker Worker) error {
+	if err := q.beat(ctx); err != nil {
+		return err
 	}
-	if options.Tries == 0 {
-		options.Tries = 5
+	q.worker = worker
+	if err := q.db.start(q.tended, q.workingSettings()); err != nil {
+		return fmt.Errorf("start the workers: %w", err)
 	}
-	if options.Pause == 0 {
-		options.Pause = 2 * time.Second
-	}
-	q := &Memory{options: options, slots: make(map[string]*slot)}
-	q.changed = sync.NewCond(&q.mu)
-	for range options.Workers {
-		q.workers.Go(q.loop)
-	}
-	return q
+	q.tending.Go(func() { q.tend(q.tended) })
+	q.tending.Go(func() { q.listen(q.tended) })
+	return nil
 }
 
-// Insert implements [handlers.Queue].
-func (q *Memory) Insert(_ context.Context, jobs ...handlers.Job) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.stopped {
-		return ErrStopped
+// The settings of River's that matter here. Its fetch cooldown bounds how many jobs it
+// starts; its rescue would take jobs from workers that live, and after an hour only,
+// so it never comes: replicas do that, see [Queue.tend].
+const (
+	fetchCooldown = 5 * time.Millisecond
+	fetchPoll     = 250 * time.Millisecond
+	never         = 100 * 365 * 24 * time.Hour
+	failedKept    = 30 * 24 * time.Hour
+	riverTries    = 10_000 // ours are counted in our own row
+)
+
+// settings are how River inserts.
+func (q *Queue) settings() *river.Config {
+	return &river.Config{
+		ID: q.replica, Logger: quiet(q.options.Log), MaxAttempts: riverTries, JobTimeout: -1,
+		RescueStuckJobsAfter: never, DiscardedJobRetentionPeriod: failedKept, CancelledJobRetentionPeriod: failedKept,
+		RetryPolicy: shortly{},
 	}
-	for _, job := range jobs {
-		q.insert(job)
+}
+
+// workingSettings are how River works.
+func (q *Queue) workingSettings() *river.Config {
+	config := q.settings()
+	config.FetchCooldown, config.FetchPollInterval = fetchCooldown, fetchPoll
+	config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: q.options.Workers}}
+	config.Workers = river.NewWorkers()
+	river.AddWorker(config.Workers, &riverWorker{queue: q})
+	return config
+}
+
+// Ready returns why deliveries could not be kept now: the database is gone, its tables
+// do not fit, the last delivery could not be kept, or the queue is stopping. Nil when
+// they could.
+func (q *Queue) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	err := q.db.read(ctx, func(t tx) error {
+		at, err := version(ctx, t)
+		if err != nil {
+			return err
+		}
+		return fits(at)
+	})
+	return errors.Join(err, q.intake.failing())
+}
+
+// Idle waits until no job waits, pauses or is worked, or ctx ends. Jobs that were
+// given up do not count.
+func (q *Queue) Idle(ctx context.Context) error {
+	for {
+		left := 0
+		err := q.db.read(ctx, func(t tx) error {
+			return t.query(ctx, `SELECT count(*) FROM slipway_work WHERE failed = 0`, nil, func(s scan) error { return s(&left) })
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("count jobs: %w", err)
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-q.changed:
+		case <-time.After(20 * time.Millisecond): // another process may have done it
+		}
+	}
+}
+
+// signal wakes who waits for a change.
+func (q *Queue) signal() {
+	select {
+	case q.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Stop takes no more jobs, lets those that are worked finish until ctx ends, then
+// cancels them and hands them back. Nothing is lost: what waits is worked after the
+// next start, or by another replica. A second Stop does nothing.
+func (q *Queue) Stop(ctx context.Context) (err error) {
+	q.stopped.Do(func() { err = q.stop(ctx) })
+	return err
+}
+
+func (q *Queue) stop(ctx context.Context) error {
+	err := q.intake.stop(ctx)
+	defer context.AfterFunc(ctx, q.handBack)()
+	err = errors.Join(err, q.db.stop(ctx))
+	q.end()
+	q.tending.Wait()
+	if q.worker != nil {
+		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if gone := q.leave(leaving); gone != nil {
+			q.options.Log.Warn("the queue's replica did not sign off; others find out", "error", gone)
+		}
+	}
+	return errors.Join(err, q.db.close())
+}
+
+// stopClient lets a client's jobs finish until ctx ends, then cancels them, and waits.
+func stopClient[T any](ctx context.Context, client *river.Client[T]) error {
+	if client == nil {
+		return nil
+	}
+	if err := client.Stop(ctx); err == nil || ctx.Err() == nil {
+		return err
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	if err := client.StopAndCancel(hard); err != nil {
+		return fmt.Errorf("stop the workers: %w", err)
 	}
 	return nil
 }
 
-// insert makes job the one that its key waits for. The caller holds the lock.
-func (q *Memory) insert(job handlers.Job) {
-	s := q.slots[job.Key()]
-	if s == nil {
-		s = &slot{key: job.Key()}
-		q.slots[s.key] = s
-	}
-	waited := s.job != nil
-	for _, older := range []handlers.Job{s.working, s.job} {
-		if absorber, ok := job.(handlers.Absorber); ok && older != nil {
-			job = absorber.Absorb(older)
-		}
-	}
-	if !waited {
-		s.since = time.Now()
-	}
-	s.job, s.tries, s.pauses = job, 0, nil
-	switch {
-	case s.working != nil:
-		if follower, ok := job.(handlers.Follower); !ok || !follower.Follows(s.working) {
-			s.cancel(handlers.ErrSuperseded)
-		} // its worker takes the new one up
-	case s.timer != nil && s.timer.Stop():
-		s.timer = nil
-		q.ready = append(q.ready, s)
-	case !waited:
-		q.ready = append(q.ready, s)
-	}
-	q.changed.Broadcast()
-}
+// stopPatience bounds how long a job may take to notice that it was cancelled.
+const stopPatience = 5 * time.Second
 
-// loop is one worker.
-func (q *Memory) loop() {
-	for {
-		s, ctx, job := q.take()
-		if s == nil {
-			return
-		}
-		err := calm(func() error { return q.options.Work(ctx, job) })
-		q.finish(s, ctx, job, err)
-	}
-}
-
-// take waits for a slot and starts its job; nil when the queue has stopped.
-func (q *Memory) take() (*slot, context.Context, handlers.Job) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.ready) == 0 {
-		if q.stopped {
-			return nil, nil, nil
-		}
-		q.changed.Wait()
-	}
-	if q.stopped {
-		return nil, nil, nil
-	}
-	s := q.ready[0]
-	q.ready = q.ready[1:]
-	ctx, cancel := context.WithCancelCause(context.Background())
-	s.working, s.job, s.cancel = s.job, nil, cancel
-	s.tries++
-	q.running++
-	return s, ctx, s.working
-}
-
-// calm turns a panic into an error.
-func calm(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return do()
-}
-
-// finish decides what follows a job's end.
-func (q *Memory) finish(s *slot, ctx context.Context, job handlers.Job, err error) {
-	giveUp := false
-	q.mu.Lock()
-	switch {
-	case s.job != nil: // a newer one has come meanwhile
-		if ctx.Err() != nil {
-			q.stats.Superseded++
-		} else {
-			q.stats.Done++
-		}
-		q.ready = append(q.ready, s)
-	case err == nil:
-		q.stats.Done++
-		delete(q.slots, s.key)
-	case q.stopped:
-		q.cut++
-		delete(q.slots, s.key)
-	case s.tries >= q.options.Tries && notBefore(err).IsZero():
-		q.stats.GivenUp++
-		giveUp = true
-	default:
-		q.stats.Retried++
-		if !notBefore(err).IsZero() {
-			s.tries-- // nobody's failure
-		}
-		q.pause(s, job, err)
-	}
-	tries, failed := s.tries, err != nil && ctx.Err() == nil
-	if failed {
-		q.failures = append(q.failures, Failure{At: time.Now(), Job: job.Key(), Error: err.Error(), Tries: tries, GivenUp: giveUp})
-		q.failures = q.failures[max(0, len(q.failures)-failuresShown):]
-	}
-	if !giveUp {
-		q.release(s)
-	}
-	q.mu.Unlock()
-	if failed {
-		q.options.Log.Error("job failed", "job", job.Key(), "try", tries, "given_up", giveUp, "error", err)
-	}
-	if giveUp {
-		q.giveUp(s, ctx, job, err)
-	}
-}
-
-// release ends a slot's working state. The caller holds the lock.
-func (q *Memory) release(s *slot) {
-	s.cancel(nil)
-	s.working, s.cancel = nil, nil
-	q.running--
-	q.changed.Broadcast()
-}
-
-// giveUp tells of a job's last failure while its key is still held, so that
-// nothing newer is overwritten by it.
-func (q *Memory) giveUp(s *slot, ctx context.Context, job handlers.Job, cause error) {
-	if q.options.GiveUp != nil {
-		if err := calm(func() error { return q.options.GiveUp(ctx, job, cause) }); err != nil {
-			q.options.Log.Error("giving up a job failed", "job", job.Key(), "error", err)
-		}
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if s.job != nil {
-		q.ready = append(q.ready, s)
-	} else {
-		delete(q.slots, s.key)
-	}
-	q.release(s)
-}
-
-// notBefore returns when an error says that it makes sense to try again: a rate
-// limit's reset. Such a failure is nobody's, and never the last. Zero for others.
-func notBefore(err error) time.Time {
-	var later interface{ NotBefore() time.Time }
-	if errors.As(err, &later) {
-		return later.NotBefore()
-	}
-	return time.Time{}
-}
-
-// pause has the job tried again later. The caller holds the lock.
-func (q *Memory) pause(s *slot, job handlers.Job, err error) {
-	if s.pauses == nil {
-		s.pauses = backoff.NewExponentialBackOff()
-		s.pauses.InitialInterval = q.options.Pause
-		s.pauses.Multiplier = 2
-		s.pauses.MaxInterval = 5 * time.Minute
-	}
-	s.job, s.since = job, time.Now()
-	s.timer = time.AfterFunc(max(s.pauses.NextBackOff(), time.Until(notBefore(err))), func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if s.timer == nil { // a newer job took its place
-			return
-		}
-		s.timer = nil
-		q.ready = append(q.ready, s)
-		q.changed.Broadcast()
-	})
-}
-
-// Stats returns the figures of the moment.
-func (q *Memory) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	stats := q.stats
-	stats.Running = q.running
-	for _, s := range q.slots {
-		if s.job != nil {
-			stats.Waiting++
-			stats.OldestWaiting = max(stats.OldestWaiting, time.Since(s.since))
-		}
-	}
-	return stats
-}
-
-// Idle waits until no job waits, pauses or is worked, or ctx ends.
-func (q *Memory) Idle(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.changed.Broadcast()
-	})
-	defer stop()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.slots) > 0 && ctx.Err() == nil {
-		q.changed.Wait()
-	}
-	return ctx.Err()
-}
-
-// Stop takes no more jobs, lets those that are worked finish until ctx ends, then
-// cancels them. Jobs that wait, and those that did not finish, are forgotten; their
-// number is returned.
-func (q *Memory) Stop(ctx context.Context) (forgotten int) {
-	q.mu.Lock()
-	q.stopped = true
-	for _, s := range q.slots {
-		if s.job != nil {
-			forgotten++
-		}
-		if s.timer != nil {
-			s.timer.Stop()
-		}
-	}
-	q.changed.Broadcast()
-	q.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		for _, s := range q.slots {
-			if s.cancel != nil {
-				s.cancel(context.Cause(ctx))
-			}
-		}
-	})
-	defer stop()
-	q.workers.Wait()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return forgotten + q.cut
-}
+// newFence returns what no row has had.
+func newFence() string { return rand.Text()[:16] }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/slipwayhq/slipway/app/queue"
@@ -15,44 +15,34 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-func pull(number int, again bool) handlers.PlanPull {
-	return handlers.PlanPull{Repository: handlers.Repository{Owner: "acme", Name: "shop"}, Number: number, Again: again}
-}
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// insert fails the test where the queue does not take the jobs.
-func insert(t *testing.T, q *queue.Memory, jobs ...handlers.Job) {
-	t.Helper()
-	if err := q.Insert(t.Context(), jobs...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestOneKeyIsNeverWorkedTwiceAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
 		var mu sync.Mutex
 		running, most, done := map[string]int{}, 0, map[string]int{}
-		q := queue.New(queue.Options{Workers: 8, Log: quiet(), Work: func(_ context.Context, job handlers.Job) error {
+		q := start(t, queue.Options{Database: database, Workers: 8}, worker{work: func(_ context.Context, job handlers.Job) error {
 			mu.Lock()
 			running[job.Key()]++
 			most = max(most, running[job.Key()])
 			mu.Unlock()
-			time.Sleep(time.Second)
+			time.Sleep(10 * time.Millisecond) // work takes time
 			mu.Lock()
 			running[job.Key()]--
 			done[job.Key()]++
 			mu.Unlock()
 			return nil
 		}})
-		for i := range 200 {
-			insert(t, q, pull(i%10, false))
-			time.Sleep(10 * time.Millisecond)
+		var inserting sync.WaitGroup
+		for range 4 {
+			inserting.Go(func() {
+				for i := range 50 {
+					if err := q.Insert(t.Context(), pull(i%10, false)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		}
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		q.Stop(t.Context())
+		inserting.Wait()
+		idle(t, q)
 		if most != 1 {
 			t.Errorf("one key was worked %d times at once", most)
 		}
@@ -65,102 +55,128 @@ func TestOneKeyIsNeverWorkedTwiceAtOnce(t *testing.T) {
 }
 
 func TestNewestWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var worked []handlers.PlanPull
-		var causes []error
-		q := queue.New(queue.Options{Workers: 1, Log: quiet(), Work: func(ctx context.Context, job handlers.Job) error {
-			worked = append(worked, job.(handlers.PlanPull))
+	onEach(t, func(t *testing.T, database string) {
+		begun := make(chan handlers.PlanPull, 3)
+		causes := make(chan error, 3)
+		release := make(chan struct{})
+		q := start(t, queue.Options{Database: database, Workers: 1}, worker{work: func(ctx context.Context, job handlers.Job) error {
+			begun <- job.(handlers.PlanPull)
 			select {
 			case <-ctx.Done():
-				causes = append(causes, context.Cause(ctx))
+				causes <- context.Cause(ctx)
 				return ctx.Err()
-			case <-time.After(time.Minute):
+			case <-release:
 				return nil
 			}
 		}})
 		insert(t, q, pull(1, true))
-		synctest.Wait()
+		await(t, "the first", begun)
 		insert(t, q, pull(1, false), pull(1, false)) // the first is being worked; the second is replaced
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
+		if cause := await(t, "the first's end", causes); !errors.Is(cause, handlers.ErrSuperseded) {
+			t.Errorf("the first was cancelled because of %v", cause)
 		}
-		q.Stop(t.Context())
-		if len(worked) != 2 || len(causes) != 1 || !errors.Is(causes[0], handlers.ErrSuperseded) {
-			t.Fatalf("worked %v with causes %v: want the first superseded and one more", worked, causes)
-		}
-		if !worked[1].Again {
+		if second := await(t, "the second", begun); !second.Again {
 			t.Error("the re-run that the replaced job asked for was forgotten")
 		}
-		if stats := q.Stats(); stats.Superseded != 1 || stats.Done != 1 {
-			t.Errorf("stats are %+v", stats)
+		close(release)
+		idle(t, q)
+		if s := stats(t, q); s.Superseded["plan_pull"] != 1 || s.Done["plan_pull"] != 1 || len(begun) != 0 {
+			t.Errorf("stats are %+v, and %d more were worked", s, len(begun))
 		}
 	})
 }
 
 func TestAFollowerWaitsForWhatIsBeingWorked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
 		deploy := func(head render.Commit) handlers.DeployBranch {
-			return handlers.DeployBranch{Repository: handlers.Repository{Owner: "acme", Name: "shop", DefaultBranch: "main"}, Head: head}
+			return handlers.DeployBranch{Repository: repo, Head: head}
 		}
-		var ends []error
-		q := queue.New(queue.Options{Log: quiet(), Work: func(ctx context.Context, _ handlers.Job) error {
+		begun, ends := make(chan handlers.Job, 3), make(chan error, 3)
+		release := make(chan struct{})
+		q := start(t, queue.Options{Database: database}, worker{work: func(ctx context.Context, job handlers.Job) error {
+			begun <- job
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Minute):
+			case <-release:
 			}
-			ends = append(ends, ctx.Err())
+			ends <- ctx.Err()
 			return ctx.Err()
 		}})
 		insert(t, q, deploy("1"))
-		synctest.Wait()
+		await(t, "the first", begun)
 		insert(t, q, deploy("")) // the clock: it waits
-		time.Sleep(90 * time.Second)
+		release <- struct{}{}
+		if err := await(t, "the first's end", ends); err != nil {
+			t.Errorf("the clock interrupted the first: %v", err)
+		}
+		await(t, "the clock's", begun)
 		insert(t, q, deploy("2")) // a push: it interrupts the clock's
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
+		if err := await(t, "the clock's end", ends); err == nil {
+			t.Error("the push did not interrupt the clock's")
 		}
-		q.Stop(t.Context())
-		if len(ends) != 3 || ends[0] != nil || ends[1] == nil || ends[2] != nil {
-			t.Errorf("the jobs ended with %v, want the second alone interrupted", ends)
+		if job := await(t, "the push's", begun); job != handlers.Job(deploy("2")) {
+			t.Errorf("worked %+v", job)
 		}
+		close(release)
+		idle(t, q)
 	})
 }
 
 func TestFailuresAreTriedAgainThenGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var at []time.Duration
-		var givenUp []error
-		start := time.Now()
-		cause := errors.New("no such luck")
-		q := queue.New(queue.Options{Tries: 4, Pause: 2 * time.Second, Log: quiet(),
-			Work: func(context.Context, handlers.Job) error {
-				at = append(at, time.Since(start))
-				if len(at) == 2 {
+	onEach(t, func(t *testing.T, database string) {
+		var tries atomic.Int32
+		givenUp := make(chan error, 9)
+		cause := errors.New("no such luck with token ghs_1")
+		options := queue.Options{Database: database, Tries: 4, Pause: time.Millisecond, Redact: func(string) string { return "redacted" }}
+		q := start(t, options, worker{
+			work: func(context.Context, handlers.Job) error {
+				if tries.Add(1) == 2 {
 					panic("a bug")
 				}
 				return cause
 			},
-			GiveUp: func(_ context.Context, _ handlers.Job, err error) error {
-				givenUp = append(givenUp, err)
+			giveUp: func(ctx context.Context, _ handlers.Job, err error) error {
+				givenUp <- err
+				return ctx.Err()
+			},
+		})
+		insert(t, q, pull(1, false))
+		idle(t, q)
+		if tries.Load() != 4 || len(givenUp) != 1 || !errors.Is(<-givenUp, cause) {
+			t.Fatalf("tried %d times", tries.Load())
+		}
+		failures, err := q.Failures(t.Context())
+		if err != nil || len(failures) != 1 || !failures[0].GivenUp || failures[0].Tries != 4 || failures[0].Error != "redacted" || failures[0].Job != pull(1, false).Key() {
+			t.Errorf("failures are %+v, %v", failures, err)
+		}
+		if s := stats(t, q); s.Retried["plan_pull"] != 3 || s.GivenUp["plan_pull"] != 1 || s.Failed["plan_pull"] != 1 {
+			t.Errorf("stats are %+v", s)
+		}
+		insert(t, q, pull(1, false)) // a new one starts over
+		idle(t, q)
+		if tries.Load() != 8 {
+			t.Errorf("a new job was tried %d times", tries.Load()-4)
+		}
+	})
+}
+
+// While nobody can be told, a job is not given up.
+func TestGivingUpIsTriedAgainToo(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		var told atomic.Int32
+		q := start(t, queue.Options{Database: database, Tries: 1, Pause: time.Millisecond}, worker{
+			work: func(context.Context, handlers.Job) error { return errors.New("GitHub is away") },
+			giveUp: func(context.Context, handlers.Job, error) error {
+				if told.Add(1) < 3 {
+					return errors.New("GitHub is away")
+				}
 				return nil
 			},
 		})
 		insert(t, q, pull(1, false))
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		q.Stop(t.Context())
-		if len(at) != 4 || len(givenUp) != 1 || !errors.Is(givenUp[0], cause) {
-			t.Fatalf("tried at %v, given up with %v", at, givenUp)
-		}
-		for i := range len(at) - 1 { // each pause is twice the last, give or take half of it
-			pause, nominal := at[i+1]-at[i], 2*time.Second<<i
-			if pause < nominal/2 || pause > nominal*3/2 {
-				t.Errorf("pause %d is %s, want about %s", i, pause, nominal)
-			}
-		}
-		if failures := q.Failures(); len(failures) != 4 || !failures[0].GivenUp || failures[1].GivenUp {
-			t.Errorf("failures are %+v", failures)
+		idle(t, q)
+		if s := stats(t, q); told.Load() != 3 || s.GivenUp["plan_pull"] != 1 {
+			t.Errorf("told %d times, stats %+v", told.Load(), s)
 		}
 	})
 }
@@ -172,83 +188,102 @@ func (l limited) Error() string        { return "rate limited" }
 func (l limited) NotBefore() time.Time { return l.until }
 
 func TestARateLimitSnoozesAndIsNeverTheLastTry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		tries := 0
-		q := queue.New(queue.Options{Tries: 2, Log: quiet(), Work: func(context.Context, handlers.Job) error {
-			tries++
-			if time.Since(start) < 3*time.Hour {
-				return fmt.Errorf("plan: %w", limited{time.Now().Add(time.Hour)})
+	onEach(t, func(t *testing.T, database string) {
+		var tries atomic.Int32
+		early := make(chan time.Duration, 9)
+		var until time.Time
+		q := start(t, queue.Options{Database: database, Tries: 2, Pause: time.Millisecond}, worker{work: func(context.Context, handlers.Job) error {
+			if left := time.Until(until); left > 10*time.Millisecond {
+				early <- left
+			}
+			if tries.Add(1) < 4 {
+				until = time.Now().Add(300 * time.Millisecond)
+				return fmt.Errorf("plan: %w", limited{until})
 			}
 			return nil
 		}})
 		insert(t, q, pull(1, false))
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		q.Stop(t.Context())
-		if stats := q.Stats(); tries != 4 || stats.Done != 1 || stats.GivenUp != 0 {
-			t.Errorf("%d tries, stats %+v: want a try an hour and success at last", tries, stats)
+		idle(t, q)
+		if s := stats(t, q); tries.Load() != 4 || s.Done["plan_pull"] != 1 || len(s.GivenUp) != 0 || len(early) != 0 {
+			t.Errorf("%d tries, %d of them too early, stats %+v", tries.Load(), len(early), s)
 		}
 	})
 }
 
 func TestANewJobDoesNotWaitForTheOldOnesPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var at []time.Duration
-		start := time.Now()
-		q := queue.New(queue.Options{Pause: time.Hour, Log: quiet(), Work: func(context.Context, handlers.Job) error {
-			at = append(at, time.Since(start))
-			if len(at) == 1 {
-				return errors.New("not yet")
+	for _, pause := range []time.Duration{4 * time.Second, time.Hour} { // River keeps short ones otherwise
+		onEach(t, func(t *testing.T, database string) {
+			begun := make(chan int, 9)
+			tries := 0
+			ended := make(chan struct{}, 9)
+			q := start(t, queue.Options{Database: database}, worker{work: func(context.Context, handlers.Job) error {
+				tries++
+				begun <- tries
+				if tries == 1 {
+					return limited{time.Now().Add(pause)}
+				}
+				ended <- struct{}{}
+				return nil
+			}})
+			insert(t, q, pull(1, false))
+			await(t, "the first try", begun)
+			for len(stats(t, q).Snoozed) == 0 {
+				time.Sleep(time.Millisecond) // until its end is kept
 			}
-			return nil
-		}})
-		insert(t, q, pull(1, false))
-		time.Sleep(time.Second)
-		insert(t, q, pull(1, false))
-		if err := q.Idle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		q.Stop(t.Context())
-		if len(at) != 2 || at[1] != time.Second {
-			t.Errorf("worked at %v, want at once when the new job came", at)
-		}
-	})
+			insert(t, q, pull(1, false))
+			idle(t, q)
+			if tries != 2 {
+				t.Errorf("worked %d times", tries)
+			}
+		})
+	}
 }
 
-func TestStopLetsWorkFinishThenCancels(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		ends := map[string]error{}
-		q := queue.New(queue.Options{Workers: 2, Log: quiet(), Work: func(ctx context.Context, job handlers.Job) error {
-			wait := time.Second
-			if job.Key() == pull(2, false).Key() {
-				wait = time.Hour
+func TestStopLetsWorkFinishThenHandsBack(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		begun, proceed := make(chan string, 9), make(chan struct{})
+		ends := make(chan string, 9)
+		q := start(t, queue.Options{Database: database, Workers: 2}, worker{work: func(ctx context.Context, job handlers.Job) error {
+			begun <- job.Key()
+			if job.Key() == pull(1, false).Key() {
+				<-proceed
+				ends <- "done"
+				return nil
 			}
-			var err error
-			select {
-			case <-ctx.Done():
-				err = ctx.Err()
-			case <-time.After(wait):
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			ends[job.Key()] = err
-			return err
+			<-ctx.Done()
+			ends <- "cancelled"
+			return ctx.Err()
 		}})
-		insert(t, q, pull(1, false), pull(2, false), pull(3, false))
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		if forgotten := q.Stop(ctx); forgotten != 2 {
-			t.Errorf("%d jobs forgotten, want the one that waited and the one that was cut off", forgotten)
+		insert(t, q, pull(1, false), pull(2, false))
+		await(t, "one", begun)
+		await(t, "the other", begun)
+		insert(t, q, pull(3, false)) // there is no worker for it
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error)
+		go func() { stopped <- q.Stop(ctx) }()
+		close(proceed)
+		if end := await(t, "an end", ends); end != "done" {
+			t.Errorf("a job was %s before the deadline", end)
 		}
-		if ends[pull(1, false).Key()] != nil || ends[pull(2, false).Key()] == nil || len(ends) != 2 {
-			t.Errorf("ends are %v: want the first done, the second cancelled, the third not begun", ends)
+		cancel() // the deadline
+		if err := await(t, "the stop", stopped); err != nil {
+			t.Error(err)
 		}
 		if err := q.Insert(t.Context(), pull(4, false)); !errors.Is(err, queue.ErrStopped) {
 			t.Errorf("a stopped queue answered %v", err)
+		}
+		var mu sync.Mutex
+		var worked []string
+		next := start(t, queue.Options{Database: database}, worker{work: func(_ context.Context, job handlers.Job) error {
+			mu.Lock()
+			defer mu.Unlock()
+			worked = append(worked, job.Key())
+			return nil
+		}})
+		idle(t, next)
+		slices.Sort(worked)
+		if !slices.Equal(worked, []string{pull(2, false).Key(), pull(3, false).Key()}) {
+			t.Errorf("the next process worked %v: want what was cut off and what waited", worked)
 		}
 	})
 }

@@ -21,12 +21,17 @@ type Internal struct {
 	Ready func(context.Context) error
 	// Status returns what the status page shows.
 	Status func(context.Context) Status
+	// Jobs are the queue's own pages, below [JobsPath]; not served where nil.
+	Jobs http.Handler
 	// Metrics are shown at /metrics; the default registry's where nil.
 	Metrics prometheus.Gatherer
 	// Now is the clock of the page; [time.Now] where nil.
 	Now func() time.Time
 	Log *slog.Logger
 }
+
+// JobsPath is where [Internal.Jobs] is served.
+const JobsPath = "/jobs"
 
 // A Status is what the service is doing.
 type Status struct {
@@ -84,6 +89,9 @@ func (i Internal) Handler() http.Handler {
 		plain(w, http.StatusOK, "ok")
 	})
 	mux.Handle("GET /metrics", authenticated(i.Token, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
+	if i.Jobs != nil {
+		mux.Handle(JobsPath+"/", authenticated(i.Token, i.Jobs))
+	}
 	if i.Status != nil {
 		mux.Handle("GET /status", authenticated(i.Token, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			show(w, http.StatusOK, "status.html", struct {

@@ -14,7 +14,7 @@ import (
 )
 
 func newServe() *cobra.Command {
-	var file, logFormat, logLevel string
+	var file, roles, logFormat, logLevel string
 	var setup bool
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -33,6 +33,7 @@ SLIPWAY_INTERNAL_TOKEN. Traces go to OTEL_EXPORTER_OTLP_ENDPOINT where that is s
 	flags := cmd.Flags()
 	flags.StringVar(&file, "config", "", "the operator's configuration file")
 	flags.BoolVar(&setup, "setup", false, "register a GitHub App first, on a page whose address is printed")
+	flags.StringVar(&roles, "roles", "web,workers", "what this process does: web takes deliveries, workers work jobs")
 	flags.StringVar(&logFormat, "log-format", "json", "json or text")
 	flags.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -52,6 +53,9 @@ SLIPWAY_INTERNAL_TOKEN. Traces go to OTEL_EXPORTER_OTLP_ENDPOINT where that is s
 		config, err := app.LoadConfig(file, os.Getenv)
 		if err != nil {
 			return err
+		}
+		if config.Roles, err = app.ParseRoles(roles); err != nil {
+			return fmt.Errorf("--roles: %w", err)
 		}
 		return app.Run(cmd.Context(), config, buildVersion(), log)
 	}

@@ -1,0 +1,32 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrFenced is the cause of a context whose job may have been given to another
+// process: this one could not show in time that it lives. Nothing may be written any
+// more.
+var ErrFenced = errors.New("the job may be another process's by now")
+
+type holdingKey struct{}
+
+// WithHolding returns a context whose [Holding] asks holding.
+func WithHolding(ctx context.Context, holding func() error) context.Context {
+	return context.WithValue(ctx, holdingKey{}, holding)
+}
+
+// Holding returns nil while the job that ctx belongs to is this process's to do, and
+// ErrFenced or the context's own error once it is not. Asking at the last moment
+// before a write is safer than waiting for the context to end: a process that was
+// suspended notices here first. Nil for a context of no job.
+func Holding(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if holding, ok := ctx.Value(holdingKey{}).(func() error); ok {
+		return holding()
+	}
+	return nil
+}
