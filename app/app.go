@@ -143,9 +143,7 @@ func (s *Service) clocks(ctx context.Context) {
 	var running sync.WaitGroup
 	if every := s.config.Limits.Sweep.Duration; every > 0 {
 		running.Go(func() {
-			s.queue.Every(ctx, "sweep", every, func(since, until time.Time) []handlers.Job {
-				return []handlers.Job{handlers.Sweep{Since: since, Until: until}}
-			})
+			s.queue.Every(ctx, "sweep", every, swept)
 		})
 	}
 	running.Go(func() { s.queue.Prune(ctx) })
@@ -155,7 +153,12 @@ func (s *Service) clocks(ctx context.Context) {
 // Sweep has every repository looked at: what is to be deployed, and the drift whose
 // schedule came due between since and until.
 func (s *Service) Sweep(ctx context.Context, since, until time.Time) error {
-	return s.queue.Insert(ctx, handlers.Repair{}, handlers.Sweep{Since: since, Until: until})
+	return s.queue.Insert(ctx, swept(since, until)...)
+}
+
+// swept is what the clock asks for.
+func swept(since, until time.Time) []handlers.Job {
+	return []handlers.Job{handlers.Repair{}, handlers.Sweep{Since: since, Until: until}}
 }
 
 // Webhook is the route that GitHub delivers to.
