@@ -72,7 +72,7 @@ func misbehave(how string) {
 	case "many objects":
 		built(builtReply{Objects: make([]builtObject, 10_001)})
 	case "heavy objects":
-		built(builtReply{Objects: slices.Repeat([]builtObject{{Content: object(map[string]any{"a": make([][]any, 1_000_000)})}}, 20)})
+		built(builtReply{Objects: slices.Repeat([]builtObject{{Content: object(map[string]any{"a": make([][]any, 1_000_000)})}}, 10)})
 	case "no object":
 		built(builtReply{Objects: []builtObject{{Content: object("x")}}})
 	case "bytes", "tags", "not a number":
@@ -104,7 +104,7 @@ func TestWorkersAreNotBelieved(t *testing.T) {
 		"another answer":        "rendering it gave an answer that cannot be read",
 		"a large object":        "is larger than the 8388608 that are allowed",
 		"many objects":          "renders 10001 objects, more than the 10000 that are allowed",
-		"heavy objects":         "of objects, more than",
+		"heavy objects":         "of objects, more than the 268435456 that are allowed",
 		"no object":             "holds a value that Kubernetes does not know",
 		"tags":                  "rendering it gave an answer that cannot be read",
 		"not a number":          "rendering it gave an answer that cannot be read",
