@@ -3,6 +3,7 @@
 export CGO_ENABLED := 0
 GO ?= go
 BIN := bin
+comma := ,
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
@@ -37,6 +38,14 @@ cluster: ## build the control plane that tests and demo use (about 10 minutes, o
 .PHONY: bench
 bench: ## benchmarks with rivals in the same run, ratios printed
 	@$(GO) run ./fixtures/bench
+
+.PHONY: chaos
+chaos: ## kill slipway again and again while GitHub misbehaves (KILLS=200 PULLS=200 SEED=0 DATABASES=sqlite,postgres)
+	@$(GO) run ./fixtures/chaos -kills $(or $(KILLS),200) -pulls $(or $(PULLS),200) -seed $(or $(SEED),0) -databases $(or $(DATABASES),sqlite$(comma)postgres)
+
+.PHONY: soak
+soak: ## a steady load for half an hour, and what it costs in memory, goroutines and files (DURATION=30m)
+	@$(GO) run ./fixtures/chaos -soak $(or $(DURATION),30m)
 
 .PHONY: golden
 golden: ## write the golden files anew; review them as text that people will read
