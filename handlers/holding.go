@@ -30,3 +30,21 @@ func Holding(ctx context.Context) error {
 	}
 	return nil
 }
+
+type notingKey struct{}
+
+// WithNoting returns a context in which jobs can be noted: note keeps what a job is to
+// do where it must be worked again, in the place of what it was to do.
+func WithNoting(ctx context.Context, note func(context.Context, Job) error) context.Context {
+	return context.WithValue(ctx, notingKey{}, note)
+}
+
+// Note keeps the job that ctx belongs to with what was learnt while it was worked, for
+// whoever works it after this process ended. A queue that does not outlive the process
+// keeps nothing.
+func Note(ctx context.Context, job Job) error {
+	if note, ok := ctx.Value(notingKey{}).(func(context.Context, Job) error); ok {
+		return note(ctx, job)
+	}
+	return nil
+}

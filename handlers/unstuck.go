@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +51,17 @@ func (w *Worker) replaced(ctx context.Context, job PlanPull, now render.Commit) 
 		}
 	}
 	return nil
+}
+
+// begun keeps the head that is to be planned with the job, before its gate is shown as
+// in progress: where this process ends and the head is replaced by a push that nobody
+// tells of, the job is worked again at the new head, and concludes the old one's.
+func (w *Worker) begun(ctx context.Context, job PlanPull, head render.Commit) (PlanPull, error) {
+	if slices.Contains(job.Before, head) {
+		return job, nil
+	}
+	job.Before = append(slices.Clone(job.Before), head)
+	return job, Note(ctx, job)
 }
 
 // unfinished concludes the gate of a plan that cannot be made any more, since what it

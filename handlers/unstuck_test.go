@@ -100,6 +100,44 @@ func TestNothingStaysInProgress(t *testing.T) {
 	}
 }
 
+// A head is kept with its job before its gate is shown as in progress, once; and a pull
+// request that closed concludes what a push replaced before.
+func TestBegunHeadsAreKept(t *testing.T) {
+	running := Gate{Started: noon}
+	var kept []Job
+	ctx := WithNoting(t.Context(), func(_ context.Context, job Job) error {
+		kept = append(kept, job)
+		return errors.New("the process ends")
+	})
+	checks := &gates{at: map[render.Commit]Gate{}}
+	w := &Worker{Checks: checks, Pulls: openPulls{1: pullAt(1, "open", "new")}}
+	if err := w.planPull(ctx, PlanPull{Number: 1, Before: []render.Commit{"old"}}); err == nil {
+		t.Error("planned although the head could not be kept")
+	}
+	if diff := cmp.Diff([]Job{PlanPull{Number: 1, Before: []render.Commit{"old", "new"}}}, kept); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	if len(checks.at) > 0 {
+		t.Errorf("shown as in progress before it was kept: %v", checks.at)
+	}
+	if _, err := w.begun(ctx, PlanPull{Before: []render.Commit{"new"}}, "new"); err != nil || len(kept) != 1 {
+		t.Errorf("kept again: %v", err)
+	}
+	checks.at = map[render.Commit]Gate{"old": running, "new": running}
+	w.Pulls = noHeads{openPulls{1: pullAt(1, "closed", "new")}}
+	if err := w.planPull(t.Context(), PlanPull{Number: 1, Before: []render.Commit{"old"}}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"new neutral Closed before it was planned", "old failure Superseded by new"}, checks.written); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// noHeads are pull requests of which none is open.
+type noHeads struct{ openPulls }
+
+func (noHeads) PullsAt(context.Context, Repository, render.Commit) ([]int, error) { return nil, nil }
+
 // The sweep finds each pull request on which something is missing, and no other; what
 // it has seen once costs nothing again.
 func TestSweepOfPulls(t *testing.T) {

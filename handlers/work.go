@@ -121,9 +121,15 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 		return err
 	}
 	if pull.State != "open" {
-		return w.dismiss(ctx, job.Repository, pull.Head.Commit, closed())
+		if err := w.dismiss(ctx, job.Repository, pull.Head.Commit, closed()); err != nil {
+			return err
+		}
+		return w.replaced(ctx, job, pull.Head.Commit)
 	}
 	if needed, err := w.missing(ctx, job, pull); err != nil || !needed {
+		return err
+	}
+	if job, err = w.begun(ctx, job, pull.Head.Commit); err != nil {
 		return err
 	}
 	if err = w.planHead(ctx, job, pull); err != nil && errors.Is(context.Cause(ctx), ErrSuperseded) {

@@ -199,7 +199,8 @@ func (q *Queue) once(ctx context.Context, h *hold) error {
 func (q *Queue) context(ctx context.Context, h *hold) (context.Context, context.CancelFunc) {
 	ending := context.AfterFunc(ctx, func() { h.cancel(context.Cause(ctx)) })
 	back := context.AfterFunc(q.stopping, func() { h.cancel(ErrStopped) })
-	return handlers.WithHolding(h, h.holding), func() { ending(); back() }
+	noting := func(ctx context.Context, job handlers.Job) error { return q.note(ctx, h, job) }
+	return handlers.WithNoting(handlers.WithHolding(h, h.holding), noting), func() { ending(); back() }
 }
 
 // calm turns a panic into an error.
