@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -132,4 +133,14 @@ var repo = handlers.Repository{Installation: 1, Owner: "acme", Name: "shop", Def
 
 func pull(number int, again bool) handlers.PlanPull {
 	return handlers.PlanPull{Repository: repo, Number: number, Again: again}
+}
+
+// damage returns the path of a file that is no database.
+func damage(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "damaged.db")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
