@@ -32,6 +32,8 @@ func kindOf[J Job](repository func(J) Repository) kind {
 // kinds has a row for each type of job.
 var kinds = map[string]kind{
 	PlanPull{}.Kind():     kindOf(func(j PlanPull) Repository { return j.Repository }),
+	JudgePull{}.Kind():    kindOf(func(j JudgePull) Repository { return j.Repository }),
+	Refresh{}.Kind():      kindOf(func(j Refresh) Repository { return j.Repository }),
 	PlanHead{}.Kind():     kindOf(func(j PlanHead) Repository { return j.Repository }),
 	PlanGroup{}.Kind():    kindOf(func(j PlanGroup) Repository { return j.Repository }),
 	Rerun{}.Kind():        kindOf(func(j Rerun) Repository { return j.Repository }),

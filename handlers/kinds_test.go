@@ -17,6 +17,8 @@ import (
 // jobs has one of each type, with everything that decides its key.
 var jobs = map[string]handlers.Job{
 	"PlanPull":     handlers.PlanPull{Repository: shop, Number: 7, Again: true},
+	"JudgePull":    handlers.JudgePull{Repository: shop, Number: 7},
+	"Refresh":      handlers.Refresh{Repository: shop},
 	"PlanHead":     handlers.PlanHead{Repository: shop, Head: "2", Again: true},
 	"PlanGroup":    handlers.PlanGroup{Repository: shop, BaseRef: "main", Head: "2"},
 	"Rerun":        handlers.Rerun{Repository: shop, Head: "2"},
