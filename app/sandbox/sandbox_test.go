@@ -320,7 +320,7 @@ func TestEndlessBuildIsKilled(t *testing.T) {
 // TestMemoryIsBounded is what is small in Git and large in memory.
 func TestMemoryIsBounded(t *testing.T) {
 	p := newPool(t, Options{Memory: 96 << 20})
-	engine := render.New(render.Options{Builder: p.Builder()})
+	engine := render.New(render.Options{Builder: p.Builder(), Limits: render.Limits{Time: 10 * time.Minute}})
 	tree := rendertest.Tree(map[string]string{
 		"large/a.yaml": configMap + "data: [" + strings.Repeat("{},", 3_000_000) + "]\n",
 		"fine/a.yaml":  configMap,
