@@ -35,7 +35,10 @@ type Service struct {
 	queue   *queue.Queue
 	mirrors *mirrors
 	workers *sandbox.Pool
-	log     *slog.Logger
+	// renderers and watch are here for their figures.
+	renderers *renderers
+	watch     *watch
+	log       *slog.Logger
 	// temporary is the data directory where the operator named none; Close deletes it.
 	temporary string
 }
@@ -50,7 +53,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	s := &Service{config: config, log: log}
+	s := &Service{config: config, log: log, watch: newWatch(log)}
 	if temporary {
 		s.temporary = data
 	}
@@ -69,7 +72,9 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 		return nil, err
 	}
 	s.mirrors = newMirrors(filepath.Join(data, "mirrors"), s.github)
+	s.renderers = newRenderers(maskKey(config.GitHub.privateKey), config.Sensitive, s.workers.Builder(), config.Limits.RenderTime.Duration)
 	worker := s.worker()
+	watchWorker(worker, s.watch)
 	opening, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if s.queue, err = queue.New(opening, queue.Options{Database: config.database(data), Workers: config.Limits.Jobs, Redact: github.Redact, Log: log}); err != nil {
@@ -79,7 +84,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	worker.Queue = s.queue
 	s.webhook, err = s.github.Webhook(s.take, log)
 	if err == nil && config.Roles.workers() {
-		err = s.queue.Start(opening, traced{worker})
+		err = s.queue.Start(opening, watched{worker, s.watch})
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close(context.Background()))
@@ -95,7 +100,7 @@ func (s *Service) worker() *handlers.Worker {
 	comments := s.github.Comments()
 	return &handlers.Worker{
 		Planner: &handlers.Planner{
-			Renderers:  newRenderers(maskKey(s.config.GitHub.privateKey), s.config.Sensitive, s.workers.Builder(), s.config.Limits.RenderTime.Duration),
+			Renderers:  s.renderers,
 			Policies:   policy.NewCache(64, s.workers.Runner()),
 			Clusters:   registry,
 			Granting:   true,
@@ -162,7 +167,7 @@ func swept(since, until time.Time) []handlers.Job {
 }
 
 // Webhook is the route that GitHub delivers to.
-func (s *Service) Webhook() http.Handler { return s.webhook }
+func (s *Service) Webhook() http.Handler { return traceDeliveries(s.webhook) }
 
 // Idle waits until nothing is left to do.
 func (s *Service) Idle(ctx context.Context) error { return s.queue.Idle(ctx) }

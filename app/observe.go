@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -36,19 +35,15 @@ func startTraces(ctx context.Context, version string) (func(context.Context) err
 	return provider.Shutdown, nil
 }
 
-// traced gives each job a span of its own.
-type traced struct{ *handlers.Worker }
+// watched has each job that is worked watched.
+type watched struct {
+	*handlers.Worker
+	watch *watch
+}
 
 // Work implements [queue.Worker].
-func (t traced) Work(ctx context.Context, job handlers.Job) error {
-	ctx, span := otel.Tracer("github.com/slipwayhq/slipway/app").Start(ctx, "job "+job.Kind())
-	defer span.End()
-	span.SetAttributes(attribute.String("slipway.job", job.Key()))
-	err := t.Worker.Work(ctx, job)
-	if err != nil {
-		span.SetStatus(codes.Error, "failed")
-	}
-	return err
+func (w watched) Work(ctx context.Context, job handlers.Job) error {
+	return w.watch.work(ctx, job, func(ctx context.Context) error { return w.Worker.Work(ctx, job) })
 }
 
 // collectors are the metrics: of calls to GitHub, of the process, and of the queue as

@@ -31,6 +31,19 @@ func newRenderers(key []byte, sensitive []render.SensitiveField, builder render.
 	return &renderers{key: key, sensitive: sensitive, builder: builder, time: limit, engines: make(map[string]*render.Engine)}
 }
 
+// stats are the counts of all engines.
+func (r *renderers) stats() (all render.Stats) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, engine := range r.engines {
+		one := engine.Stats()
+		all.Renders += one.Renders
+		all.Hits += one.Hits
+		all.CachedBytes += one.CachedBytes
+	}
+	return all
+}
+
 // maskKey derives the key of masks from a secret that stays the same over
 // restarts, so that an unchanged report stays unchanged.
 func maskKey(secret []byte) []byte {

@@ -3,13 +3,10 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slipwayhq/slipway"
 	"github.com/slipwayhq/slipway/app/github"
@@ -35,7 +32,7 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 	started := time.Now()
 	public := web.Public{Schema: config.Schema()}
 	if c.Roles.web() {
-		public.Webhook = s.webhook
+		public.Webhook = s.Webhook()
 	}
 	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
 	if c.Roles.workers() {
@@ -49,51 +46,16 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 
 // Internal is what operators and probes see: health, metrics, status and jobs.
 func (s *Service) Internal(version string, started time.Time) http.Handler {
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(s.collectors()...)
 	pages, err := s.queue.Pages(web.JobsPath)
 	if err != nil {
 		s.log.Warn("the queue's pages are not served", "error", err)
 	}
 	return web.Internal{
-		Token: s.config.Server.internalToken, Metrics: metrics, Log: s.log,
+		Token: s.config.Server.internalToken, Metrics: s.metrics(version), Log: s.log,
 		Ready:  s.queue.Ready,
 		Status: func(ctx context.Context) web.Status { return s.status(ctx, version, started) },
 		Jobs:   pages,
 	}.Handler()
-}
-
-// status is what the status page shows.
-func (s *Service) status(ctx context.Context, version string, started time.Time) web.Status {
-	stats, err := s.queue.Stats(ctx)
-	if err != nil {
-		s.log.WarnContext(ctx, "the queue's figures are not known", "error", err)
-	}
-	figure := func(name string, byKind map[string]int) web.Figure {
-		n := 0
-		for _, of := range byKind {
-			n += of
-		}
-		return web.Figure{Name: name, Value: fmt.Sprint(n)}
-	}
-	status := web.Status{
-		Version: version, Started: started,
-		Figures: []web.Figure{
-			figure("jobs waiting", stats.Waiting), figure("jobs running", stats.Running), figure("jobs failed", stats.Failed), figure("jobs done", stats.Done),
-			figure("jobs superseded", stats.Superseded), figure("jobs tried again", stats.Retried), figure("jobs given up", stats.GivenUp),
-		},
-	}
-	for _, d := range s.webhook.Recent() {
-		status.Deliveries = append(status.Deliveries, web.Delivery{At: d.At, ID: d.ID, Event: d.Event, Repository: d.Repository, Outcome: string(d.Outcome)})
-	}
-	failures, err := s.queue.Failures(ctx)
-	if err != nil {
-		s.log.WarnContext(ctx, "the jobs that failed are not known", "error", err)
-	}
-	for _, f := range failures {
-		status.Failures = append(status.Failures, web.Failure{At: f.At, Job: f.Job, Error: f.Error, GivenUp: f.GivenUp, Attempts: f.Tries})
-	}
-	return status
 }
 
 // RunSetup serves the page that registers the GitHub App, until it has or ctx

@@ -105,7 +105,7 @@ func (a *attempt) run(ctx context.Context) error {
 // wait tells that another writer has the target.
 func (a *attempt) wait(holder string) {
 	a.tell(func(r *Receipt) {
-		r.State, r.Reason = Waiting, "another writer has this target: "+holder
+		r.State, r.Reason = Waiting, otherWriter+holder
 	})
 }
 

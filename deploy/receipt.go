@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/preview"
@@ -64,6 +65,14 @@ type Receipt struct {
 	By      string          `json:"by,omitempty"`
 	Started time.Time       `json:"started"`
 	Ended   time.Time       `json:"ended,omitzero"`
+}
+
+// otherWriter begins the reason of a receipt that waits for a lease.
+const otherWriter = "another writer has this target: "
+
+// AwaitsLease reports whether another writer has the target (progress only).
+func (r Receipt) AwaitsLease() bool {
+	return r.State == Waiting && strings.HasPrefix(r.Reason, otherWriter)
 }
 
 // An ObjectState says how far an object has come.

@@ -105,8 +105,9 @@ func (r *rollout) render(ctx context.Context, commit render.Commit) error {
 		return err
 	}
 	all := targets(r.judge.Layouts, r.judge.order(), tree)
-	rendered, err := r.engine().RenderAll(ctx, tree, all)
-	if err != nil {
+	rendering, end := r.Planner.begin(ctx, StageRender, render.Target{})
+	rendered, err := r.engine().RenderAll(rendering, tree, all)
+	if end(err); err != nil {
 		return fmt.Errorf("render %s: %w", commit.Short(), err)
 	}
 	r.rendered = make(map[render.Target]*render.Rendered, len(all))
@@ -197,15 +198,17 @@ func (r *rollout) target(ctx context.Context, s *stop, request deploy.Request, t
 	case s.deployed(request):
 		return deploy.Receipt{Target: request.Target, Commit: request.Commit, State: deploy.Unchanged}, nil
 	}
-	request.Progress = told.progress
+	request.Progress = r.Planner.watched(ctx, told.progress)
 	var err error
 	if request.Base, err = r.before(ctx, request.Target, deployedCommit(s.records[request.Target])); err != nil {
 		return refused, err
 	}
-	receipt, err := s.cluster.Apply(ctx, request)
-	if err != nil {
+	applying, end := r.Planner.begin(ctx, StageApply, request.Target)
+	receipt, err := s.cluster.Apply(applying, request)
+	if end(err); err != nil {
 		return receipt, fmt.Errorf("apply %s: %w", request.Target, err)
 	}
+	r.Planner.outcome(ctx, StageApply, string(receipt.State))
 	r.Log.InfoContext(ctx, "applied", "repository", r.repo.String(), "target", request.Target.String(), "commit", string(request.Commit),
 		"state", string(receipt.State), "reason", receipt.Reason)
 	return receipt, nil

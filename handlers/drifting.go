@@ -43,6 +43,7 @@ func (w *Worker) checkDrift(ctx context.Context, job CheckDrift) error {
 func (r *rollout) checkEnvironment(ctx context.Context, name render.Environment) error {
 	d := report.DriftReport{Repository: r.repo.String(), Environment: name}
 	if r.judge == nil && r.configuration != "" {
+		r.Planner.outcome(ctx, StageDrift, string(DriftFailed))
 		return r.keepDriftIssue(ctx, d, 0, &render.Problem{
 			Message: fmt.Sprintf("the configuration on %s is broken, so nobody knows what to look at", r.repo.DefaultBranch), Hint: "mend " + r.configuration,
 		})
@@ -55,14 +56,21 @@ func (r *rollout) checkEnvironment(ctx context.Context, name render.Environment)
 		return r.Issues.Close(ctx, r.repo, driftMarker(name), report.DriftUnwatched(name, "`"+r.configuration+"` has no such environment any more"))
 	}
 	if settings.ServiceAccount == "" {
+		r.Planner.outcome(ctx, StageDrift, string(DriftFailed))
 		return r.keepDriftIssue(ctx, d, 0, &render.Problem{
 			Message: "the environment selects no service account, so there is nobody to look as", Hint: "set serviceAccount in " + r.configuration,
 		})
 	}
-	d, compared, whole, err := r.drift(ctx, settings)
-	if err != nil {
+	checking, end := r.Planner.begin(ctx, StageDrift, render.Target{Environment: name})
+	d, compared, whole, err := r.drift(checking, settings)
+	if errors.Is(err, errUnderWay) {
+		end(nil)
 		return err
 	}
+	if end(err); err != nil {
+		return err
+	}
+	r.Planner.outcome(ctx, StageDrift, string(driftOutcome(d, whole)))
 	return r.keepDriftIssue(ctx, d, compared, whole)
 }
 

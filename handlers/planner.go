@@ -60,6 +60,8 @@ type Planner struct {
 	Defaults func(ctx context.Context, repo Repository) (file string, content []byte, err error)
 	// Progress is told what long work is doing. May be nil.
 	Progress func(stage string)
+	// Watcher is told how work goes. May be nil.
+	Watcher Watcher
 	// Now is the clock that waivers expire by.
 	Now func() time.Time
 
@@ -111,8 +113,9 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 	if c.Outside && !p.Unconfined {
 		headEngine = engine.Outsider()
 	}
-	chosen, err := affected(ctx, engine, headEngine, judge.Layouts, judge.order(), base, head)
-	if err != nil {
+	rendering, rendered := p.begin(ctx, StageRender, render.Target{})
+	chosen, err := affected(rendering, engine, headEngine, judge.Layouts, judge.order(), base, head)
+	if rendered(err); err != nil {
 		return r, err
 	}
 	r.Targets = chosen.total
@@ -164,12 +167,32 @@ func (p *Planner) parts(ctx context.Context, c Comparison, judge *judge, head re
 	plans, ok := p.kept.of(c, pairs)
 	if !c.Judge || !ok {
 		var err error
-		if plans, err = p.plans(ctx, c, judge, pairs); err != nil {
+		if plans, err = p.preview(ctx, c, judge, pairs); err != nil {
 			return nil, err
 		}
 		p.kept.keep(c, pairs, plans)
 	}
-	var err error
+	ctx, judged := p.begin(ctx, StagePolicy, render.Target{})
+	parts, err := p.judgeAll(ctx, c, judge, head, pairs, plans)
+	judged(err)
+	return parts, err
+}
+
+// preview makes the plans, watched.
+func (p *Planner) preview(ctx context.Context, c Comparison, judge *judge, pairs []pair) ([]*preview.Plan, error) {
+	ctx, previewed := p.begin(ctx, StagePreview, render.Target{})
+	plans, err := p.plans(ctx, c, judge, pairs)
+	previewed(err)
+	for _, plan := range plans {
+		if plan != nil {
+			p.outcome(ctx, StagePreview, string(plan.Live))
+		}
+	}
+	return plans, err
+}
+
+// judgeAll makes a part of each plan, with what policies find in it.
+func (p *Planner) judgeAll(ctx context.Context, c Comparison, judge *judge, head render.Tree, pairs []pair, plans []*preview.Plan) (_ []report.Part, err error) {
 	if c.Facts != nil && judge.Policies.ReadsPullRequest() {
 		if judge.pull, err = c.Facts(ctx); err != nil {
 			return nil, fmt.Errorf("facts of #%d: %w", c.Pull, err)

@@ -130,6 +130,7 @@ func (w *Worker) unreported(ctx context.Context, repo Repository) ([]Job, error)
 		case gate.Concluded, !head.Open && gate.Started.IsZero():
 			w.concluded.add(repo, head.Commit)
 		case !underWay || !head.Open:
+			w.Planner.outcome(ctx, StageRepair, repairOf(gate))
 			jobs = append(jobs, PlanPull{Repository: repo, Number: head.Number, Missing: true})
 		}
 	}

@@ -23,6 +23,7 @@ type end struct {
 	next    bool      // something newer is to be done
 	kind    string
 	payload string
+	asked   asked
 	// generation is the newest.
 	generation int64
 }
@@ -40,14 +41,14 @@ func (q *Queue) finish(ctx context.Context, h *hold, row *rivertype.JobRow, o ou
 		return q.db.inTx(ctx, func(t tx) error { return q.conclude(ctx, t, h, row, &e) })
 	})
 	if err != nil {
-		q.options.Log.Error("the end of a job could not be kept; it is worked again", "job", h.key, "error", err)
+		q.options.Log.Error("the end of a job could not be kept; it is worked again", "job", h.key, "delivery", h.asked.delivery, "error", err)
 		return nil, err
 	}
 	q.tally(h, e)
 	if !e.next {
 		return nil, nil
 	}
-	next := &hold{key: h.key, fence: h.fence, owner: h.owner, claim: h.claim, generation: e.generation, tries: 1}
+	next := &hold{key: h.key, fence: h.fence, owner: h.owner, claim: h.claim, generation: e.generation, tries: 1, asked: e.asked}
 	return next, q.take(next, e.kind, e.payload)
 }
 
@@ -75,8 +76,8 @@ func (q *Queue) persist(ctx context.Context, h *hold, do func(context.Context) e
 func (q *Queue) conclude(ctx context.Context, t tx, h *hold, row *rivertype.JobRow, e *end) error {
 	var claim, now int64
 	var fence string
-	err := t.query(ctx, `SELECT generation, claim, fence, kind, payload, {now} FROM slipway_work WHERE key = $1 {lock}`, []any{h.key}, func(s scan) error {
-		return s(&e.generation, &claim, &fence, &e.kind, &e.payload, &now)
+	err := t.query(ctx, `SELECT generation, claim, fence, kind, payload, {now}, delivery, traceparent, {now} - asked_at FROM slipway_work WHERE key = $1 {lock}`, []any{h.key}, func(s scan) error {
+		return s(&e.generation, &claim, &fence, &e.kind, &e.payload, &now, &e.asked.delivery, &e.asked.traceparent, &e.asked.ago)
 	})
 	if err != nil {
 		return fmt.Errorf("end %s: %w", h.key, err)
@@ -202,7 +203,7 @@ func (q *Queue) tally(h *hold, e end) {
 	switch e.outcome.ending {
 	case again, snoozed, failed:
 		if !overtaken {
-			q.options.Log.Error("job failed", "job", h.key, "try", h.tries, "given_up", e.outcome.ending == failed && !e.next, "error", e.outcome.cause)
+			q.options.Log.ErrorContext(h.Context, "job failed", "job", h.key, "delivery", h.asked.delivery, "try", h.tries, "given_up", e.outcome.ending == failed && !e.next, "error", e.outcome.cause)
 		}
 	}
 }

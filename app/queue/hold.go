@@ -55,6 +55,7 @@ type hold struct {
 	job               handlers.Job
 	tries, crashes    int
 	cancelled         bool
+	asked             asked
 }
 
 // ErrCancelled is the cause of a context whose job an operator cancelled.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,7 +181,7 @@ func (q *Queue) insert(ctx context.Context, delivery string, jobs []handlers.Job
 	}
 	r := &request{delivery: delivery, jobs: make([]stored, len(jobs))}
 	for i, job := range jobs {
-		if r.jobs[i], err = store(ctx, job, delivery); err != nil {
+		if r.jobs[i], err = store(ctx, job, cmp.Or(delivery, OriginOf(ctx).Delivery)); err != nil {
 			return false, fmt.Errorf("insert %s: %w", job.Key(), err)
 		}
 	}

@@ -245,8 +245,10 @@ func merge(jobs []stored, r row) (last stored, interrupts bool, err error) {
 	return last, interrupts, nil
 }
 
-// updateRow has a row that was there ask for something newer.
-const updateRow = `UPDATE slipway_work SET kind = $2, payload = $3, installation = $4, delivery = $5, traceparent = $6,
+// updateRow has a row that was there ask for something newer. What a delivery asked
+// for, and waits, stays that delivery's when the clock asks for it as well.
+const updateRow = `UPDATE slipway_work SET kind = $2, payload = $3, installation = $4,
+	traceparent = CASE WHEN $5 = '' AND $7 = 1 THEN traceparent ELSE $6 END, delivery = CASE WHEN $5 = '' AND $7 = 1 THEN delivery ELSE $5 END,
 	working_payload = CASE WHEN working IS NOT NULL AND working_payload IS NULL THEN payload ELSE working_payload END,
 	working_kind = CASE WHEN working IS NOT NULL AND working_payload IS NULL THEN kind ELSE working_kind END,
 	asked_at = CASE WHEN $7 = 1 THEN asked_at ELSE {now} END,

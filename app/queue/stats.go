@@ -75,6 +75,9 @@ func (t *totals) ended(job handlers.Job, e ending, overtaken, next bool) {
 // Stats returns the figures of the moment.
 func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 	s := q.totals.copy()
+	for _, outcome := range []string{"taken", "duplicate", "failed"} { // there from the start, so that an increase is seen
+		s.Deliveries[outcome] += 0
+	}
 	s.Waiting, s.Running, s.Failed, s.Replicas = map[string]int{}, map[string]int{}, map[string]int{}, 1
 	err := q.db.read(ctx, func(t tx) error {
 		err := t.query(ctx, `SELECT kind, failed, CASE WHEN owner IS NULL THEN 0 ELSE 1 END, count(*), {now} - min(asked_at) FROM slipway_work GROUP BY 1, 2, 3`, nil,

@@ -66,7 +66,7 @@ func (q *Queue) work(ctx context.Context, row *rivertype.JobRow, args reconcile)
 		o := q.try(ctx, h)
 		if o.ending != done && errors.Is(h.holding(), handlers.ErrFenced) {
 			q.holds.remove(h)
-			q.options.Log.Warn("job given up: another process may have it", "job", h.key)
+			q.options.Log.Warn("job given up: another process may have it", "job", h.key, "delivery", h.asked.delivery)
 			return handlers.ErrFenced
 		}
 		next, err := q.finish(ctx, h, row, o)
@@ -94,9 +94,9 @@ func (q *Queue) claim(ctx context.Context, args reconcile) (*hold, error) {
 		}
 		return t.query(ctx, `UPDATE slipway_work SET claim = claim + 1, owner = $2, working = generation, working_kind = NULL, working_payload = NULL,
 			tries = tries + 1, paused_until = 0 WHERE key = $1 AND fence = $3 AND failed = 0 `+alive+`
-			RETURNING claim, generation, kind, payload, tries, crashes, cancelled`, []any{args.Key, q.replica, args.Fence},
+			RETURNING claim, generation, kind, payload, tries, crashes, cancelled, delivery, traceparent, {now} - asked_at`, []any{args.Key, q.replica, args.Fence},
 			func(s scan) error {
-				return s(&h.claim, &h.generation, &kind, &payload, &h.tries, &h.crashes, &cancelled)
+				return s(&h.claim, &h.generation, &kind, &payload, &h.tries, &h.crashes, &cancelled, &h.asked.delivery, &h.asked.traceparent, &h.asked.ago)
 			})
 	})
 	if err != nil {
@@ -132,10 +132,10 @@ func (q *Queue) refused(ctx context.Context, args reconcile) error {
 func (q *Queue) take(h *hold, kind, payload string) error {
 	job, err := handlers.DecodeJob(kind, []byte(payload))
 	if err != nil {
-		q.options.Log.Error("job cannot be read", "job", h.key, "error", err)
+		q.options.Log.Error("job cannot be read", "job", h.key, "delivery", h.asked.delivery, "error", err)
 	}
 	h.job = job
-	inner, cancel := context.WithCancelCause(context.Background())
+	inner, cancel := context.WithCancelCause(h.asked.context())
 	h.Context, h.cancel, h.lease = inner, cancel, q.lease
 	q.holds.add(h)
 	return nil
@@ -157,7 +157,7 @@ func (q *Queue) try(ctx context.Context, h *hold) outcome {
 	telling, stop := q.telling(ctx, o)
 	defer stop()
 	if told := calm(func() error { return q.worker.GiveUp(telling, h.job, o.cause) }); told != nil && o.ending == failed && h.tries < 10*q.options.Tries {
-		q.options.Log.Error("giving up a job failed; it is tried on", "job", h.key, "error", told)
+		q.options.Log.Error("giving up a job failed; it is tried on", "job", h.key, "delivery", h.asked.delivery, "error", told)
 		o.ending, o.pause = again, q.pause(h.tries)
 	}
 	return o

@@ -91,6 +91,7 @@ type Pool struct {
 	starting   sync.WaitGroup
 
 	mu    sync.Mutex
+	stats Stats
 	idle  []*worker // least recently used first; those of no scope yet are spare
 	known map[*worker]bool
 }
@@ -119,7 +120,7 @@ func New(ctx context.Context, options Options) (*Pool, error) {
 	} else {
 		options.Log.Info("workers are confined", "namespaces", p.namespaces, "memory", options.Memory)
 	}
-	p.known[first] = true
+	p.known[first], p.stats.Started = true, 1
 	p.shelve(first)
 	return p, nil
 }
@@ -131,6 +132,19 @@ func (p *Pool) Sandboxed() error {
 		return nil
 	}
 	return errors.New(p.gap)
+}
+
+// Stats count workers since the pool was made.
+type Stats struct {
+	Started int // in all
+	Died    int // at work: killed for what they took, or crashed
+}
+
+// Stats returns the counts so far.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stats
 }
 
 // Refused lists what a worker tried before it was given work, and could not do.
@@ -197,6 +211,7 @@ func (p *Pool) start(ctx context.Context) (*worker, error) {
 		return nil, errClosed
 	}
 	p.known[w] = true
+	p.stats.Started++
 	return w, nil
 }
 
@@ -225,6 +240,9 @@ func (p *Pool) shelve(w *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.life.Err() != nil || !w.alive() {
+		if p.life.Err() == nil {
+			p.stats.Died++
+		}
 		delete(p.known, w)
 		w.kill()
 		return

@@ -37,8 +37,14 @@ const JobsPath = "/jobs"
 type Status struct {
 	Version string
 	Started time.Time
+	// Troubles say what is not as it should be, a sentence each, the worst first.
+	Troubles []string
+	// Jobs is the path of the queue's page that lists jobs; empty where there is none.
+	Jobs string
 	// Figures are counts, in the order to show them.
 	Figures []Figure
+	// Budgets are what GitHub lets each installation ask.
+	Budgets []Budget
 	// Deliveries are the newest, newest first.
 	Deliveries []Delivery
 	// Failures are jobs that failed, newest first.
@@ -49,6 +55,28 @@ type Status struct {
 type Figure struct {
 	Name  string
 	Value string
+	// State is that of the queue's own whose jobs these are; may be empty.
+	State string
+}
+
+// A Budget is what GitHub lets one installation ask. Installation 0 is the App itself.
+type Budget struct {
+	Installation       int64
+	Calls, Free        int       // answers since the start; of these, unchanged and free
+	Limit, Remaining   int       // calls an hour, and left; 0 before GitHub said
+	Reset, PausedUntil time.Time // zero where not known, and where nothing is paused
+	Waiting, Limited   int       // writes that wait for their turn; answers that said no
+}
+
+// Level says how little is left: low below a tenth, empty where nothing is asked now.
+func (b Budget) Level() string {
+	switch {
+	case !b.PausedUntil.IsZero():
+		return "empty"
+	case b.Limit > 0 && b.Remaining*10 < b.Limit:
+		return "low"
+	}
+	return ""
 }
 
 // A Delivery is one that GitHub made.

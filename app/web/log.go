@@ -6,26 +6,39 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 )
 
 type requestKey struct{}
 
-// LogHandler adds the request id and the delivery id to every record that is
-// logged with a request's context, wherever in the service that happens.
+// LogHandler adds to every record that is logged with a request's or a job's context,
+// wherever in the service that happens, what is known of it: the ids of the request
+// and of the delivery, the job, and the trace where there is one.
 func LogHandler(next slog.Handler) slog.Handler { return withRequest{next} }
 
 type withRequest struct{ slog.Handler }
 
 // Handle implements [slog.Handler].
 func (h withRequest) Handle(ctx context.Context, record slog.Record) error {
-	if attributes, ok := ctx.Value(requestKey{}).([]slog.Attr); ok {
+	attributes, _ := ctx.Value(requestKey{}).([]slog.Attr)
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		attributes = slices.Concat(attributes, []slog.Attr{slog.String("trace", span.TraceID().String())})
+	}
+	if len(attributes) > 0 {
 		record = record.Clone()
 		record.AddAttrs(without(attributes, record)...)
 	}
 	return h.Handler.Handle(ctx, record)
+}
+
+// WithLogAttributes returns a context whose log lines have these attributes, too.
+func WithLogAttributes(ctx context.Context, attributes ...slog.Attr) context.Context {
+	had, _ := ctx.Value(requestKey{}).([]slog.Attr)
+	return context.WithValue(ctx, requestKey{}, slices.Concat(had, attributes))
 }
 
 // without returns those attributes that a record does not have already.

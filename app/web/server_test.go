@@ -91,8 +91,14 @@ func internal(token string) Internal {
 		Now: func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) },
 		Status: func(context.Context) Status {
 			return Status{
-				Version:    "v1.2.3",
-				Figures:    []Figure{{"Waiting", "3"}},
+				Version:  "v1.2.3",
+				Troubles: []string{"Nothing is <well>."},
+				Jobs:     "/jobs/jobs",
+				Figures:  []Figure{{"Waiting", "3", "available"}},
+				Budgets: []Budget{
+					{Installation: 7, Limit: 5000, Remaining: 400, Calls: 4600},
+					{Installation: 8, Limit: 5000, Remaining: 4000, Waiting: 12, PausedUntil: time.Date(2026, 11, 21, 12, 5, 0, 0, time.UTC)},
+				},
 				Deliveries: []Delivery{{ID: "guid", Event: "pull_request", Repository: "octo/shop", Outcome: "taken"}},
 				Failures:   []Failure{{Job: "pr/octo/shop#3", Error: "<script>alert(1)</script>", GivenUp: true, Attempts: 5}},
 			}
@@ -132,7 +138,8 @@ func TestAttackInternalWithoutToken(t *testing.T) {
 
 func TestStatusPage(t *testing.T) {
 	_, body := get(t, internal("").Handler(), "/status")
-	for _, want := range []string{"Waiting", "pr/octo/shop#3", "given up", "octo/shop", "taken", "guid", "2026-11-21 12:00:00"} {
+	for _, want := range []string{"Waiting", "pr/octo/shop#3", "given up", "octo/shop", "taken", "guid", "2026-11-21 12:00:00",
+		"Nothing is &lt;well&gt;.", `<a href="/jobs/jobs?state=available">Waiting</a>`, `low">400 of 5000`, `empty">4000 of 5000, paused`, "12:05:00"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
