@@ -63,6 +63,10 @@ func (p *Planner) judge(ctx context.Context, repo Repository, base, head render.
 // none. Problems are those of the configuration in force.
 func (p *Planner) settings(ctx context.Context, repo Repository, base render.Tree, r *report.Report) (config.Config, []render.Problem, error) {
 	file, content := config.File, []byte(nil)
+	if problem := noFile(base); problem != nil {
+		r.Configuration = config.File
+		return config.Config{}, []render.Problem{*problem}, nil
+	}
 	content, err := readFile(ctx, base, config.File)
 	if err != nil {
 		return config.Config{}, nil, err
@@ -80,6 +84,18 @@ func (p *Planner) settings(ctx context.Context, repo Repository, base render.Tre
 	return settings, problems, nil
 }
 
+// noFile says that a tree's configuration is no file; nil where it is one, or there is
+// none. A link is not followed: what it leads to could change without the file that
+// everybody watches.
+func noFile(tree render.Tree) *render.Problem {
+	entry, there := tree.Stat(config.File)
+	if !there || entry.Mode == render.File {
+		return nil
+	}
+	what := map[render.Mode]string{render.Symlink: "a symbolic link, which is not followed", render.Directory: "a directory", render.Submodule: "a submodule"}
+	return &render.Problem{File: config.File, Message: "is " + what[entry.Mode], Hint: "commit the configuration itself under this name"}
+}
+
 // checkConfiguration says what a pull request that changes the configuration would
 // break, and lets one through that mends a broken one and does nothing else.
 func checkConfiguration(ctx context.Context, head render.Tree, changed []string, problems []render.Problem, r *report.Report) error {
@@ -92,7 +108,9 @@ func checkConfiguration(ctx context.Context, head render.Tree, changed []string,
 		return err
 	}
 	var after []render.Problem
-	if content != nil {
+	if problem := noFile(head); problem != nil {
+		after = append(after, *problem)
+	} else if content != nil {
 		_, after = config.Parse(config.File, content)
 	}
 	switch {

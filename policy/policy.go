@@ -36,6 +36,15 @@ type Finding struct {
 	// Broken is set where the rule could not be evaluated for the object. The level
 	// is then Deny, and File and Line are those of the rule.
 	Broken bool `json:"broken,omitempty"`
+	// Waived is set where a waiver excuses the object. The level is then Info.
+	Waived *Waived `json:"waived,omitempty"`
+}
+
+// Waived says why a finding does not count.
+type Waived struct {
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"`    // who answers for it, in their own words
+	Until  string `json:"until,omitempty"` // the last day on which it holds, YYYY-MM-DD; empty for good
 }
 
 // order sorts levels worst first.

@@ -26,12 +26,13 @@ type Waiver struct {
 	Rule    string `json:"rule" jsonschema:"required"`
 	Object  string `json:"object" jsonschema:"required"` // see [ParsePattern]
 	Reason  string `json:"reason" jsonschema:"required"`
+	By      string `json:"by,omitempty"`                               // who answers for it
 	Expires string `json:"expires,omitempty" jsonschema:"format=date"` // YYYY-MM-DD
 }
 
 // Apply returns the findings as the settings have them, sorted: rules have the
 // levels that are set for them, those that are off are gone, and waived findings
-// are Info with the waiver's reason as their hint. A waiver holds through the day
+// are Info and say who waived them and why. A waiver holds through the day
 // on which it expires, in UTC, by the date that the caller passes in; where it has
 // expired the finding stands, and its hint says so. The findings passed in are not
 // changed. What could not be evaluated is never silenced.
@@ -67,10 +68,7 @@ func (s Settings) waive(finding *Finding, date string) {
 			continue
 		}
 		finding.Level = Info
-		finding.Hint = "waived: " + waiver.Reason
-		if waiver.Expires != "" {
-			finding.Hint += " (until " + waiver.Expires + ")"
-		}
+		finding.Waived = &Waived{Reason: waiver.Reason, By: waiver.By, Until: waiver.Expires}
 		return
 	}
 }

@@ -18,6 +18,7 @@ func TestSettingsApply(t *testing.T) {
 	waived := func(object, expires string) Settings {
 		return Settings{Waivers: []Waiver{{Rule: "main.deny", Object: object, Reason: "moving", Expires: expires}}}
 	}
+	excused := func(f Finding, waived Waived) Finding { f.Level, f.Waived = Info, &waived; return f }
 	with := func(f Finding, level Level, hint string) Finding { f.Level, f.Hint = level, hint; return f }
 	deny := finding("main.deny", Deny)
 	broken := deny
@@ -34,8 +35,10 @@ func TestSettingsApply(t *testing.T) {
 			[]Finding{deny, finding("main.warn", Warn)}, []Finding{finding("main.warn", Deny), with(deny, Info, "")}},
 		{"another rule's level", Settings{Rules: map[string]string{"main.deny_x": "off"}}, []Finding{deny}, []Finding{deny}},
 		{"what is broken stays", Settings{Rules: map[string]string{"main.deny": "off"}}, []Finding{broken}, []Finding{broken}},
-		{"waived for good", waived("Deployment shop/web", ""), []Finding{deny}, []Finding{with(deny, Info, "waived: moving")}},
-		{"waived to the last day", waived("Deployment */web", "2026-11-21"), []Finding{deny}, []Finding{with(deny, Info, "waived: moving (until 2026-11-21)")}},
+		{"waived for good", waived("Deployment shop/web", ""), []Finding{deny}, []Finding{excused(deny, Waived{Reason: "moving"})}},
+		{"waived to the last day", waived("Deployment */web", "2026-11-21"), []Finding{deny}, []Finding{excused(deny, Waived{Reason: "moving", Until: "2026-11-21"})}},
+		{"waived by somebody, beside what the rule advises", Settings{Waivers: []Waiver{{Rule: "main.deny", Object: "* shop/*", Reason: "moving", By: "alice"}}},
+			[]Finding{with(deny, Deny, "pin it")}, []Finding{excused(with(deny, Deny, "pin it"), Waived{Reason: "moving", By: "alice"})}},
 		{"expired yesterday", waived("* shop/*", "2026-11-20"), []Finding{deny}, []Finding{with(deny, Deny, "its waiver expired on 2026-11-20")}},
 		{"another object's waiver", waived("Deployment shop/api", ""), []Finding{deny}, []Finding{deny}},
 		{"a broken rule is not waived", waived("Deployment shop/web", ""), []Finding{broken}, []Finding{broken}},

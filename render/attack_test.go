@@ -96,6 +96,7 @@ func TestNothingLeavesTheTree(t *testing.T) {
 		"C6 chain outside":                  {with(with(one("resources: [l]"), "app/l", "symlink m"), "app/m", "symlink /etc/passwd"), "outside the repository"},
 		"C6 loop":                           {with(with(one("resources: [l]"), "app/l", "symlink m"), "app/m", "symlink l"), "symbolic links"},
 		"C6 plain link outside":             {map[string]string{"app/a.yaml": "symlink /etc/passwd"}, "outside the repository"},
+		"C6 plain link to nothing":          {map[string]string{"app/a.yaml": "symlink b.yaml"}, "leads to no file"},
 		"C6 target is a link outside":       {map[string]string{"app": "symlink /etc"}, "outside the repository"},
 	}
 	for name, test := range tests {

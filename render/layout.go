@@ -193,6 +193,12 @@ func (l Layout) keeps(tree Tree, target Target, environments []Environment) bool
 	return renderable(tree, target.Path, maxPlainDepth)
 }
 
+// manifest reports whether an entry is named like a manifest: a file, or a link, which
+// is followed when it is rendered, or is a problem then.
+func manifest(entry Entry) bool {
+	return (entry.Mode == File || entry.Mode == Symlink) && plain.Manifest(entry.Path)
+}
+
 // maxPlainDepth is how deep below a target's directory manifests are looked for.
 const maxPlainDepth = 8
 
@@ -204,7 +210,7 @@ func renderable(tree Tree, dir string, depth int) bool {
 	}
 	entries := tree.List(dir)
 	for _, entry := range entries {
-		if entry.Mode == File && plain.Manifest(entry.Path) {
+		if manifest(entry) {
 			return true
 		}
 	}

@@ -68,7 +68,7 @@ func paths(targets []render.Target) []string {
 func TestTargets(t *testing.T) {
 	tree := files("apps/web/overlays/production", "apps/web/overlays/staging", "apps/web/overlays/eu-west", "apps/web/overlays/dev",
 		"apps/api/overlays/staging", "apps/web/overlays/base", "apps/web/overlays/empty/README.md", "apps/web/overlays/.hidden",
-		"apps/web/overlays/file.yaml", "apps/web/base", "env-qa/app/a.yaml", "env-/app/a.yaml", "one-two-prod/Chart.yaml")
+		"apps/web/overlays/file.yaml", "apps/web/base", "env-qa/app/a.yaml", "env-/app/a.yaml", "one-two-prod/Chart.yaml").With(map[string]string{"linked/prod/a.yaml": "symlink ../../apps/web/base/a.yaml"})
 	tests := map[string]struct {
 		template     string
 		environments []render.Environment
@@ -84,6 +84,7 @@ func TestTargets(t *testing.T) {
 		"base where it is asked for": {"apps/{application}/overlays/{environment}", []render.Environment{"base"}, []string{"base/web apps/web/overlays/base"}},
 		"text around a placeholder":  {"env-{environment}/app", nil, []string{"qa env-qa/app"}},
 		"two in one segment":         {"{application}-{environment}", []render.Environment{"prod"}, []string{"prod/one-two one-two-prod"}},
+		"a link alone":               {"linked/{environment}", nil, []string{"prod linked/prod"}},
 		"nothing there":              {"clusters/{environment}", nil, nil},
 	}
 	for name, test := range tests {

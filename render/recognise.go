@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/slipwayhq/slipway/render/internal/plain"
 )
 
 // A convention is a layout that is recognised without configuration.
@@ -68,7 +66,7 @@ func (c *convention) keeps(tree Tree, target Target) bool {
 		return target.Application == "" || !strings.HasSuffix(c.template, "{application}") || !built(tree, parent)
 	}
 	for _, entry := range tree.List(target.Path) {
-		if entry.Mode == File && plain.Manifest(entry.Path) {
+		if manifest(entry) {
 			parent, _, _ := cutLast(target.Path)
 			return !strings.HasSuffix(c.template, "{application}") || !built(tree, parent)
 		}

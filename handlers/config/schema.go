@@ -152,6 +152,7 @@ var described = map[reflect.Type]map[string]string{
 		"Rule":    "The rule's name, e.g. main.deny_latest_tag.",
 		"Object":  "Kind namespace/name, or Kind name; * matches any part.",
 		"Reason":  "Why; shown beside the finding.",
+		"By":      "Who answers for it; shown beside the finding.",
 		"Expires": "The last day on which it holds, YYYY-MM-DD; without it the waiver stays.",
 	},
 }

@@ -35,13 +35,16 @@ func partAnnotations(parts []Part) []Annotation {
 		}
 		for _, f := range p.Findings {
 			title := fmt.Sprintf("%s: %s", f.Rule, f.Object)
-			all = append(all, annotate(f.File, f.Line, annotationLevels[f.Level], title, f.Message, f.Hint)...)
+			all = append(all, annotate(f.File, f.Line, annotationLevels[f.Level], title, f.Message, joined(f.Hint, waivedWords(f.Waived)))...)
 		}
 	}
 	return distinct(all)
 }
 
 var annotationLevels = map[policy.Level]string{policy.Deny: "failure", policy.Warn: "warning", policy.Info: "notice"}
+
+// joined puts two hints on lines of their own; either may be empty.
+func joined(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
 
 // annotate returns one annotation, or none where there is no place in the tree.
 func annotate(file string, line int, level, title, message, hint string) []Annotation {

@@ -131,7 +131,9 @@ func troubleCases() map[string]report.Report {
 	denied := withFindings(reporttest.Part(production, 6, change),
 		policy.Finding{Rule: "main.deny_latest_tag", Level: policy.Deny, Object: change.ID, File: "apps/web/base/deployment.yaml", Line: 21, Message: "container `web` uses the tag latest", Hint: "name a version"},
 		policy.Finding{Rule: "main.warn_no_limits", Level: policy.Warn, Object: change.ID, File: "apps/web/base/deployment.yaml", Line: 19, Message: "container web has no memory limit"},
-		policy.Finding{Rule: "main.info_owner", Level: policy.Info, Object: render.ObjectID{Kind: "Namespace", Name: "web"}, Message: "no owner is named"})
+		policy.Finding{Rule: "main.info_owner", Level: policy.Info, Object: render.ObjectID{Kind: "Namespace", Name: "web"}, Message: "no owner is named"},
+		policy.Finding{Rule: "main.deny_host_path", Level: policy.Info, Object: change.ID, Message: "a path of the host is mounted", Hint: "use a volume claim",
+			Waived: &policy.Waived{Reason: "moves in spring", By: "alice", Until: "2027-03-31"}})
 	broken := report.Part{Target: dev, Problem: &render.Problem{File: "apps/web/overlays/dev/kustomization.yaml", Line: 7, Message: "no such file: `patch.yaml`", Hint: "add the file, or drop the line"}}
 	offline := reporttest.Part(staging, 0, reporttest.Update("web", image))
 	offline.Plan.Live, offline.Plan.Cluster = preview.LiveOffline, ""
@@ -197,6 +199,7 @@ func hostile(s string) report.Report {
 	part.Findings = []policy.Finding{
 		{Rule: s, Level: policy.Deny, Object: change.ID, File: s, Line: 1, Message: s, Hint: s},
 		{Rule: s, Level: policy.Warn, Object: render.ObjectID{Kind: s, Name: s}, Message: s},
+		{Rule: s, Level: policy.Info, Object: render.ObjectID{Kind: s, Name: s}, Message: s, Waived: &policy.Waived{Reason: s, By: s, Until: s}},
 	}
 	other := report.Part{Target: render.Target{Environment: render.Environment(s), Path: s}, Problem: &render.Problem{File: s, Message: s, Hint: s}}
 	r := reporttest.New(part, other)

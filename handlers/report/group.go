@@ -96,7 +96,7 @@ func likeness(p Part) string {
 		}
 	}
 	for _, f := range p.Findings {
-		said.Findings = append(said.Findings, finding{f.Rule, f.Message, f.Hint, f.File, f.Line, f.Level, f.Object})
+		said.Findings = append(said.Findings, finding{f.Rule, f.Message, f.Hint + waivedWords(f.Waived), f.File, f.Line, f.Level, f.Object})
 	}
 	text, err := json.Marshal(said)
 	if err != nil { // no value of JSON comes here; alone is always right

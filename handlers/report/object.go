@@ -144,11 +144,29 @@ func findingNote(f policy.Finding) string {
 	if f.Level != policy.Deny {
 		note = fmt.Sprintf("%s **%s** of %s: %s", level.icon, level.word, code(short(f.Rule, 120)), sentence(brief(f.Message, 1000)))
 	}
-	note += hint(f.Hint)
+	if f.Waived != nil {
+		note = fmt.Sprintf("🎫 **waived** of %s: %s", code(short(f.Rule, 120)), sentence(brief(f.Message, 1000)))
+	}
+	note += hint(f.Hint) + hint(waivedWords(f.Waived))
 	if f.File != "" {
 		note += " · " + code(short(place(f.File, f.Line), 300))
 	}
 	return note
+}
+
+// waivedWords says who excused a finding, until when, and why; empty where nobody did.
+func waivedWords(w *policy.Waived) string {
+	if w == nil {
+		return ""
+	}
+	words := "waived"
+	if w.By != "" {
+		words += " by " + short(w.By, 100)
+	}
+	if w.Until != "" {
+		words += " until " + short(w.Until, 20)
+	}
+	return words + ": " + w.Reason
 }
 
 func hint(text string) string {

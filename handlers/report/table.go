@@ -174,6 +174,9 @@ func levelWords(t tally) []string {
 			words = append(words, number(n)+" "+levels[level].word)
 		}
 	}
+	if t.waived > 0 {
+		words = append(words, number(t.waived)+" waived")
+	}
 	return words
 }
 

@@ -18,6 +18,7 @@ type tally struct {
 	live     map[preview.Live]int
 	actions  map[preview.Action]int
 	findings map[policy.Level]int
+	waived   int // findings that a waiver excuses, which are of no level here
 	tested   int // objects that policies were asked about
 }
 
@@ -25,7 +26,11 @@ func count(parts ...Part) tally {
 	t := tally{targets: len(parts), live: map[preview.Live]int{}, actions: map[preview.Action]int{}, findings: map[policy.Level]int{}}
 	for _, p := range parts {
 		for _, f := range p.Findings {
-			t.findings[f.Level]++
+			if f.Waived != nil {
+				t.waived++
+			} else {
+				t.findings[f.Level]++
+			}
 		}
 		t.tested += p.Tested
 		if p.Plan == nil {

@@ -158,7 +158,11 @@ func (p paint) change(b *strings.Builder, part Part, c preview.Change) {
 
 func (p paint) finding(b *strings.Builder, f policy.Finding) {
 	colour := map[policy.Level]string{policy.Deny: red, policy.Warn: yellow, policy.Info: cyan}[f.Level]
-	fmt.Fprintf(b, "    %s %s: %s", p.with(colour, levels[f.Level].word), visible(f.Rule), visible(withHint(f.Message, f.Hint)))
+	word, hint := levels[f.Level].word, f.Hint
+	if f.Waived != nil {
+		word, hint = "waived", strings.TrimPrefix(hint+"; "+waivedWords(f.Waived), "; ")
+	}
+	fmt.Fprintf(b, "    %s %s: %s", p.with(colour, word), visible(f.Rule), visible(withHint(f.Message, hint)))
 	if f.File != "" {
 		fmt.Fprintf(b, "  %s", visible(place(f.File, f.Line)))
 	}

@@ -80,6 +80,9 @@ func (b *builder) walk(dir string) error {
 			if b.view.Problem() != nil || b.view.Failure() != nil {
 				return err
 			}
+			if err != nil && Manifest(entry.Path) { // a manifest that nobody sees is missed by nobody
+				return b.view.Report(&view.Problem{File: entry.Path, Message: "the symbolic link leads to no file of the repository", Hint: "mend the link, or put the file in its place"})
+			}
 			if err != nil || target.Mode != view.File {
 				continue
 			}
