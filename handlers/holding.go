@@ -18,9 +18,10 @@ func WithHolding(ctx context.Context, holding func() error) context.Context {
 }
 
 // Holding returns nil while the job that ctx belongs to is this process's to do, and
-// ErrFenced or the context's own error once it is not. Asking at the last moment
-// before a write is safer than waiting for the context to end: a process that was
-// suspended notices here first. Nil for a context of no job.
+// ErrFenced or the context's own error once it is not. What writes asks it at the last
+// moment before each write, since a process that was suspended notices here before its
+// contexts end; also in a context made to outlive the job's, in which a job that was
+// overtaken tells of its end. Nil for a context of no job.
 func Holding(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -236,6 +237,7 @@ func (r *Registry) connect(name, user string, scope preview.Scope) (*access, err
 	if err != nil {
 		return nil, err
 	}
+	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return held{next} })
 	account := rest.CopyConfig(own)
 	account.Impersonate = rest.ImpersonationConfig{UserName: user}
 	options := r.options

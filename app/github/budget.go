@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/slipwayhq/slipway/handlers"
 )
 
 // A Pace is what one installation may write, and ask, of GitHub. A figure of 0 is
@@ -300,7 +302,8 @@ func (e *errPaused) Error() string {
 
 // budgeted is the transport that asks the budget before each read, and tells it of
 // each answer. Writes have had their turn already, outside the time that one
-// request may take.
+// request may take; since they may have waited for it, they ask here whether the job
+// is still this process's.
 type budgeted struct {
 	next   http.RoundTripper
 	budget *budget
@@ -312,6 +315,8 @@ func (t budgeted) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err := t.budget.read(r.Context()); err != nil {
 			return nil, err
 		}
+	} else if err := handlers.Holding(r.Context()); err != nil {
+		return nil, err
 	}
 	response, err := t.next.RoundTrip(r)
 	if err == nil {

@@ -94,6 +94,9 @@ func (a *App) understand(ctx context.Context, op Operation, subject string, err 
 		response *http.Response
 	)
 	switch {
+	case errors.Is(err, handlers.ErrFenced):
+		e.kind = handlers.ErrFenced
+		return e, false
 	case ctx.Err() != nil: // not our own limit on one request: that one is temporary
 		e.kind = ctx.Err()
 		return e, false

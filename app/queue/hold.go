@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slipwayhq/slipway/handlers"
@@ -55,6 +56,7 @@ type hold struct {
 	job               handlers.Job
 	tries, crashes    int
 	cancelled         bool
+	fenced            atomic.Bool // for good, once it is
 	asked             asked
 }
 
@@ -75,14 +77,23 @@ func (h *hold) Done() <-chan struct{} {
 
 func (h *hold) check() {
 	if !h.lease.valid() {
-		h.cancel(handlers.ErrFenced)
+		h.fenceOff()
 	}
 }
 
-// holding implements what [handlers.Holding] asks.
+// fenceOff ends the work for good, whatever its context had ended for before.
+func (h *hold) fenceOff() {
+	h.fenced.Store(true)
+	h.cancel(handlers.ErrFenced)
+}
+
+// holding implements what [handlers.Holding] asks. Work that was overtaken, cancelled
+// or is to be handed back still has its key, and may tell of its end.
 func (h *hold) holding() error {
-	h.check()
-	return context.Cause(h.Context)
+	if h.check(); h.fenced.Load() {
+		return handlers.ErrFenced
+	}
+	return nil
 }
 
 // holds are the keys that this process works on, and the ids of River's jobs that it
@@ -199,7 +210,7 @@ func (q *Queue) hear(ctx context.Context) error {
 	for _, h := range all {
 		switch now, ours := found[h.key]; {
 		case !ours || now.fence != h.fence || now.claim != h.claim:
-			h.cancel(handlers.ErrFenced)
+			h.fenceOff()
 		case now.interrupt > h.generation:
 			h.cancel(handlers.ErrSuperseded)
 		case now.cancelled != 0:

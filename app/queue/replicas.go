@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/slipwayhq/slipway/handlers"
 )
 
 // beatsMissed is after how many of its own beats without a sign of life of another
@@ -67,7 +65,7 @@ func (q *Queue) beat(ctx context.Context) error {
 	}
 	if touched == 0 {
 		for _, h := range q.holds.all() {
-			h.cancel(handlers.ErrFenced)
+			h.fenceOff()
 		}
 	}
 	q.lease.renew(sent)

@@ -64,7 +64,7 @@ func (q *Queue) work(ctx context.Context, row *rivertype.JobRow, args reconcile)
 	}
 	for h != nil {
 		o := q.try(ctx, h)
-		if o.ending != done && errors.Is(h.holding(), handlers.ErrFenced) {
+		if o.ending != done && h.holding() != nil {
 			q.holds.remove(h)
 			q.options.Log.Warn("job given up: another process may have it", "job", h.key, "delivery", h.asked.delivery)
 			return handlers.ErrFenced
