@@ -3,18 +3,22 @@ package preview
 import (
 	"context"
 	"errors"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // errMoved says that the live object changed while it was being judged.
 var errMoved = errors.New("the live object keeps changing while it is compared")
 
-// tries is how often an object that changes meanwhile is looked at.
-const tries = 4
+// settle is how often an object that changes meanwhile is looked at, and how long it
+// is left alone before each further look: controllers write to a new object several
+// times within its first second.
+var settle = wait.Backoff{Steps: 5, Duration: 50 * time.Millisecond, Factor: 2, Jitter: 0.5}
 
 // What an answer is asked for as: the object, or nothing but its metadata, where an
 // API server knows how to leave out the rest.

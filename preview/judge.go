@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -125,7 +126,7 @@ func identityOf(object map[string]any) map[string]any {
 
 // judgeApply asks the API server, again when the object changed meanwhile.
 func (r *run) judgeApply(ctx context.Context, it *item) {
-	for range tries {
+	for pauses := settle; pauses.Steps > 0; {
 		var err error
 		if it.live == nil {
 			err = r.judgeCreate(ctx, it)
@@ -133,6 +134,12 @@ func (r *run) judgeApply(ctx context.Context, it *item) {
 			err = r.judgeUpdate(ctx, it)
 		}
 		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(pauses.Step()):
+		case <-ctx.Done():
+			it.end(unread(context.Cause(ctx)), nil)
 			return
 		}
 		object, err := at(r.cluster.dynamic, it.address.place).Get(ctx, it.address.name, metav1.GetOptions{})

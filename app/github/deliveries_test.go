@@ -44,6 +44,7 @@ func TestDeliveriesArrive(t *testing.T) {
 
 	rerun := handlers.RerunEvent{Repository: w.where, Head: head, HeadBranch: "feature"}
 	want := []handlers.Event{
+		handlers.PushEvent{Repository: w.where, Branch: "feature", Before: before, Head: head},
 		handlers.PullRequestEvent{Action: "synchronize", Repository: w.where, Number: w.pull, Before: before},
 		rerun, rerun,
 	}

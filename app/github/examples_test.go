@@ -91,7 +91,10 @@ func TestAttackPublishedPayloads(t *testing.T) {
 	if total != 329 {
 		t.Errorf("there are %d examples, want 329: the test looks at something else", total)
 	}
-	want := map[string]int{"merge_group plan_group": 2, "pull_request plan_pull": 12, "push deploy_branch": 2}
+	want := map[string]int{
+		"merge_group plan_group": 2, "pull_request plan_pull": 12, "pull_request judge_pull": 7,
+		"pull_request_review judge_pull": 4, "push deploy_branch": 2, "push refresh": 2,
+	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("jobs asked for (-want +got):\n%s", diff)
 	}

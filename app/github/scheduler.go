@@ -55,6 +55,8 @@ func repositoryOf(event handlers.Event) string {
 		return e.Repository.String()
 	case handlers.CommentEvent:
 		return e.Repository.String()
+	case handlers.ReviewEvent:
+		return e.Repository.String()
 	}
 	return ""
 }
