@@ -45,7 +45,11 @@ func (r *rollout) keepDriftIssue(ctx context.Context, d report.DriftReport, comp
 	case len(d.Parts) == 0 && whole == nil:
 		return r.Issues.Close(ctx, r.repo, marker, report.DriftClosed(d.Environment, d.Targets, compared))
 	case number == 0 && !found:
-		r.Log.WarnContext(ctx, "drift could not be looked for", "repository", r.repo.String(), "environment", string(d.Environment), "reason", d.Parts[0].Problem.Message)
+		said := "drift could not be looked for"
+		if len(d.Parts[0].Unknown) > 0 {
+			said = "drift was looked for, but not in every object"
+		}
+		r.Log.WarnContext(ctx, said, "repository", r.repo.String(), "environment", string(d.Environment), "reason", d.Parts[0].Problem.Message)
 		return nil
 	case len(d.Parts) == 0 || bound(body)[boundDrift] == d.Digest():
 		return nil

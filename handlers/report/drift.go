@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/render"
@@ -102,14 +103,18 @@ var numbers = regexp.MustCompile(`[0-9a-zA-Z]*[0-9][0-9a-zA-Z]*`)
 
 // A driftTally counts what has drifted.
 type driftTally struct {
-	targets, unchecked              int
+	targets, unchecked              int // unchecked as a whole
+	unknown                         int // objects that could not be compared, of other targets
 	objects, changed, missing, more int // objects, those with changed fields, those that are gone, those with extra fields
 }
 
 func countDrift(parts ...DriftPart) driftTally {
 	var t driftTally
 	for _, p := range parts {
-		if p.Problem != nil {
+		switch {
+		case p.partly():
+			t.unknown += len(p.Unknown)
+		case p.Problem != nil:
 			t.unchecked++
 		}
 		if len(p.Objects) > 0 {
@@ -131,6 +136,25 @@ func countDrift(parts ...DriftPart) driftTally {
 		}
 	}
 	return t
+}
+
+// partly reports whether only some objects of the target could not be compared.
+func (p DriftPart) partly() bool { return p.Problem != nil && len(p.Unknown) > 0 }
+
+// notChecked says what could not be looked at, e.g. "1 target and 2 objects not checked";
+// empty where all was.
+func (t driftTally) notChecked() string {
+	var words []string
+	if t.unchecked > 0 {
+		words = append(words, plural(t.unchecked, "target"))
+	}
+	if t.unknown > 0 {
+		words = append(words, plural(t.unknown, "object"))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, " and ") + " not checked"
 }
 
 func one(is bool) int {

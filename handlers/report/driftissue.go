@@ -45,8 +45,8 @@ func (d DriftReport) title() string {
 	if t.objects > 0 {
 		words = append(words, fmt.Sprintf("%s of %s", plural(t.objects, "object"), plural(t.targets, "target")))
 	}
-	if t.unchecked > 0 {
-		words = append(words, plural(t.unchecked, "target")+" not checked")
+	if not := t.notChecked(); not != "" {
+		words = append(words, not)
 	}
 	if len(words) == 0 {
 		words = []string{"none"}
@@ -90,8 +90,8 @@ func (d DriftReport) top(b brevity) string {
 	if verdict == "" {
 		verdict = "Nothing is known to have drifted"
 	}
-	if t.unchecked > 0 {
-		verdict += fmt.Sprintf(" · %s not checked", plural(t.unchecked, "target"))
+	if not := t.notChecked(); not != "" {
+		verdict += " · " + not
 	}
 	fmt.Fprintf(&s, "### ⚠️ %s\n\n", verdict)
 	if t.objects > 0 {
@@ -120,7 +120,10 @@ func (d DriftReport) table(b brevity) string {
 		}
 		t := countDrift(p)
 		name, since := cell(short(p.Target.String(), 120)), moment(p.Since)
-		if p.Problem != nil {
+		switch {
+		case p.partly():
+			name, since = "⚠️ "+name, t.notChecked()
+		case p.Problem != nil:
 			name, since = "⚠️ "+name, "not checked"
 		}
 		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s | %s |\n", name, orBlank(t.changed), orBlank(t.missing), orBlank(t.more), commitCell(p.Commit), since)
@@ -143,6 +146,15 @@ func orBlank(n int) string {
 	return number(n)
 }
 
+// someObjects names objects, the first few of many.
+func someObjects(ids []render.ObjectID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = code(short(id.String(), 120))
+	}
+	return some(names, 5)
+}
+
 // unchecked says which checks could not run. It never reads as "no drift".
 func (d DriftReport) unchecked(b brevity) string {
 	var parts []DriftPart
@@ -155,19 +167,25 @@ func (d DriftReport) unchecked(b brevity) string {
 		return ""
 	}
 	return list(parts, b.items, "target not checked", func(p DriftPart) string {
-		words := "⚠️ " + code(short(p.Target.String(), 120))
+		words := "⚠️ "
+		if p.partly() {
+			words += someObjects(p.Unknown) + " of "
+		}
+		words += code(short(p.Target.String(), 120))
 		if p.Cluster != "" {
 			words += " in cluster " + code(short(p.Cluster, 60))
 		}
 		if p.FailingSince.IsZero() {
 			words += " could not be checked"
 		} else {
-			words += " has not been checked since " + moment(p.FailingSince)
+			words += " " + agree(max(1, len(p.Unknown)), "has", "have") + " not been checked since " + moment(p.FailingSince)
 		}
 		problem := *p.Problem
 		problem.Message, problem.Hint = brief(problem.Message, b.notes), brief(problem.Hint, b.notes)
 		words += ": " + problemNote(problem) + ". "
 		switch {
+		case p.partly():
+			return words + "The other objects were. What stands below of those that were not is as of the last check that saw them."
 		case p.LastChecked.IsZero():
 			return words + "How it was before is not known."
 		case len(p.Objects) == 0:

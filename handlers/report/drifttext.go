@@ -21,11 +21,11 @@ func DriftText(reports []DriftReport, colour bool) string {
 	}
 	t := countDrift(parts...)
 	verdict, tint := t.words(), yellow
-	if verdict == "" && t.unchecked == 0 {
+	if verdict == "" && t.notChecked() == "" {
 		verdict, tint = "No drift: "+plural(targets, "target")+" checked", green
 	}
-	if t.unchecked > 0 {
-		verdict = strings.TrimPrefix(verdict+" · "+plural(t.unchecked, "target")+" not checked", " · ")
+	if not := t.notChecked(); not != "" {
+		verdict = strings.TrimPrefix(verdict+" · "+not, " · ")
 		tint = red
 	}
 	fmt.Fprintln(&b, p.with(bold+";"+tint, verdict))
@@ -45,7 +45,10 @@ func (p paint) driftPart(b *strings.Builder, part DriftPart) {
 	}
 	b.WriteString("\n")
 	if part.Problem != nil {
-		words := "not checked"
+		words := countDrift(part).notChecked()
+		if !part.partly() {
+			words = "not checked"
+		}
 		if since := moment(part.FailingSince); since != "" {
 			words += " since " + since
 		}

@@ -24,7 +24,7 @@ func said() map[string]string {
 		"drift-closed.md":    report.DriftClosed("production", 4, 31),
 		"drift-unwatched.md": report.DriftUnwatched("qa", "`.slipway.yaml` has no such environment any more"),
 		"no-history.txt":     report.HistoryText(report.HistoryReport{Target: production}, false),
-		"drift-report.txt":   report.DriftText([]report.DriftReport{drifts()["drift-issue"], drifts()["drift-unreachable"]}, false),
+		"drift-report.txt":   report.DriftText([]report.DriftReport{drifts()["drift-issue"], drifts()["drift-unreachable"], drifts()["drift-partly"]}, false),
 		"drift-none.txt":     report.DriftText([]report.DriftReport{drifts()["drift-none"]}, false),
 	}
 	for name, d := range deployments() {

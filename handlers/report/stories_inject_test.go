@@ -38,7 +38,8 @@ func hostileStories(s string, n int) []story {
 			{Kind: report.DriftExtra, Path: s, Pointer: "/a/" + s, Live: map[string]any{s: s}, Manager: s},
 			{Kind: report.DriftChanged, Path: s, Git: s, Live: s + s}}}}
 		drift.Parts = append(drift.Parts, report.DriftPart{Target: target, Cluster: s, Commit: render.Commit(s), Digest: s, Objects: objects},
-			report.DriftPart{Target: target, Cluster: s, Problem: problem, Objects: objects, LastChecked: at(3), FailingSince: at(4)})
+			report.DriftPart{Target: target, Cluster: s, Problem: problem, Objects: objects, LastChecked: at(3), FailingSince: at(4)},
+			report.DriftPart{Target: target, Cluster: s, Problem: problem, Objects: objects, Unknown: []render.ObjectID{id}, FailingSince: at(4)})
 	}
 	for range min(n, 20) {
 		reply.Results = append(reply.Results,

@@ -217,10 +217,14 @@ func drifts() map[string]report.DriftReport {
 	unreachable := secret
 	unreachable.Problem = &render.Problem{Message: "cluster `europe` did not answer: i/o timeout", Hint: "ask its operator"}
 	unreachable.LastChecked, unreachable.FailingSince = at(30), at(45)
+	partly := web
+	partly.Problem = &render.Problem{Message: "Secret web could not be compared: secrets is forbidden", Hint: "grant the target's service account this verb on this resource"}
+	partly.Unknown, partly.LastChecked, partly.FailingSince = []render.ObjectID{reporttest.Object("", "Secret", "web")}, at(30), at(45)
 	never := report.DriftPart{Target: reporttest.Target("production", "new"), Cluster: "asia", Problem: &render.Problem{Message: "forbidden: cannot list deployments.apps"}}
 	return map[string]report.DriftReport{
 		"drift-issue":       {Repository: "acme/shop", Environment: "production", Targets: 4, Parts: []report.DriftPart{secret, web}},
 		"drift-unreachable": {Repository: "acme/shop", Environment: "production", Targets: 4, Parts: []report.DriftPart{unreachable, never}},
+		"drift-partly":      {Repository: "acme/shop", Environment: "production", Targets: 4, Parts: []report.DriftPart{secret, partly}},
 		"drift-none":        {Repository: "acme/shop", Environment: "production", Targets: 4},
 	}
 }
