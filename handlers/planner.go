@@ -53,7 +53,7 @@ type Planner struct {
 	// select what it wants; a terminal's cluster is chosen by flags.
 	Granting bool
 	// Unconfined says that rendering happens where what an outsider wrote could do
-	// harm: in no sandbox. Nothing of theirs is then rendered before somebody allows it.
+	// harm: in no sandbox. Nothing of theirs is then rendered, whoever allows it.
 	Unconfined bool
 	// Defaults returns the organisation-wide configuration's file, for a
 	// repository that has none of its own; nil content when there is none. May be nil.
@@ -78,10 +78,10 @@ type Renderers interface {
 func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.Report, error) {
 	r := report.Report{
 		Repository: c.Repository.String(), Pull: c.Pull, Base: c.Base, Head: c.Head, BaseRef: c.BaseRef, HeadRef: c.HeadRef,
-		Outsider: !c.Trusted,
+		Outsider: !c.Trusted, Unsandboxed: c.Outside && p.Unconfined,
 	}
 	base, head, err := p.sides(ctx, repo, c, &r)
-	if err != nil || head == nil {
+	if err != nil || head == nil || r.Unsandboxed {
 		return r, err
 	}
 	if !c.Trusted {
@@ -89,10 +89,7 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 		if err != nil {
 			return r, err
 		}
-		if r.MayAllow = mayAllow(settings); p.Unconfined {
-			r.Notices = append(r.Notices, report.NotRenderedNotice)
-			return r, nil
-		}
+		r.MayAllow = mayAllow(settings)
 	}
 	changed, err := repo.Changed(ctx, base, head)
 	if err != nil {
@@ -110,7 +107,7 @@ func (p *Planner) Report(ctx context.Context, repo Repo, c Comparison) (report.R
 	engine := p.Renderers.Engine(c.Repository, judge.Sensitive)
 	p.say("rendering")
 	headEngine := engine
-	if c.Outside && !p.Unconfined {
+	if c.Outside {
 		headEngine = engine.Outsider()
 	}
 	rendering, rendered := p.begin(ctx, StageRender, render.Target{})

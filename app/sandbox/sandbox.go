@@ -116,7 +116,7 @@ func New(ctx context.Context, options Options) (*Pool, error) {
 	}
 	p.gap, p.refused = first.hello.Gap, first.hello.Refused
 	if p.gap != "" {
-		options.Log.Warn("there is no sandbox for workers: nothing of an outsider's is rendered before somebody allows it", "reason", p.gap)
+		options.Log.Warn("there is no sandbox for workers: nothing of an outsider's is rendered", "reason", p.gap)
 	} else {
 		options.Log.Info("workers are confined", "namespaces", p.namespaces, "memory", options.Memory)
 	}

@@ -72,7 +72,10 @@ func (r Report) frame() (top, bottom string) {
 func (r Report) top(b brevity) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "### %s %s\n\n", icons[r.Conclusion()], Verdict(r))
-	if r.Outsider {
+	switch {
+	case r.Unsandboxed:
+		s.WriteString(unsandboxed)
+	case r.Outsider:
 		s.WriteString(r.outsider(b))
 	}
 	s.WriteString(r.conflicts(b))

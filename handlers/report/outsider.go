@@ -53,8 +53,8 @@ func AllowedNotice(by string) string {
 	return "This pull request comes from another repository; " + named(by) + " allowed this commit to be planned."
 }
 
-// NotRenderedNotice says why nothing of an outsider's pull request was rendered.
-const NotRenderedNotice = "Nothing of it was rendered either: this installation of Slipway has no sandbox in which what an outsider wrote could be."
+// unsandboxed says why nothing of an outsider's pull request was rendered.
+const unsandboxed = "This pull request comes from another repository, and this installation of Slipway has no sandbox in which what an outsider wrote could be rendered: nothing of it was rendered, and no cluster was asked. Whoever runs Slipway may mend that; or somebody who has looked at the commits may push them to a branch of this repository.\n\n"
 
 // NotYourCommit is the refusal of a word for a commit that is not the head.
 func NotYourCommit(said string, head render.Commit) *render.Problem {

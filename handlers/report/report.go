@@ -24,6 +24,10 @@ type Report struct {
 	// Outsider is set where nobody has allowed this commit of somebody else's yet:
 	// no cluster was asked, and the gate is action_required until somebody does.
 	Outsider bool
+	// Unsandboxed is set where an outsider's commit was not even rendered, because
+	// there is no sandbox to do that in. No word changes that; the gate is
+	// action_required.
+	Unsandboxed bool
 	// MayAllow says who may, where Outsider is set: one of each list is needed, e.g.
 	// write, or team:platform.
 	MayAllow [][]string

@@ -128,7 +128,10 @@ func Verdict(r Report) string {
 		words = words[1:]
 	}
 	words = append(words, count(r.Parts...).trouble()...)
-	if r.Outsider {
+	switch {
+	case r.Unsandboxed:
+		words = append(words, "there is no sandbox to render it in")
+	case r.Outsider:
 		words = append(words, "a collaborator must allow it")
 	}
 	return strings.Join(words, " · ")
@@ -155,7 +158,7 @@ func (r Report) Conclusion() Conclusion {
 		return Failure
 	}
 	worst := Success
-	if r.Outsider {
+	if r.Outsider || r.Unsandboxed {
 		worst = ActionRequired
 	}
 	for _, p := range r.Parts {
