@@ -98,6 +98,8 @@ func (q *Queue) conclude(ctx context.Context, t tx, h *hold, row *rivertype.JobR
 		err = q.close(ctx, t, h, riverdriver.JobSetStateCompleted(row.ID, e.now, nil))
 	case e.outcome.ending == cancelled:
 		err = q.close(ctx, t, h, riverdriver.JobSetStateCancelled(row.ID, e.now, attempt(row, e), nil))
+	case e.outcome.ending == refused:
+		err = q.fail(ctx, t, h, riverdriver.JobSetStateCancelled(row.ID, e.now, attempt(row, e), nil), e)
 	case e.outcome.ending == failed:
 		err = q.fail(ctx, t, h, riverdriver.JobSetStateDiscarded(row.ID, e.now, attempt(row, e), nil), e)
 	default:
@@ -201,9 +203,9 @@ func (q *Queue) tally(h *hold, e end) {
 	overtaken := e.next && h.Context.Err() != nil
 	q.totals.ended(h.job, e.outcome.ending, overtaken, e.next)
 	switch e.outcome.ending {
-	case again, snoozed, failed:
+	case again, snoozed, failed, refused:
 		if !overtaken {
-			q.options.Log.ErrorContext(h.Context, "job failed", "job", h.key, "delivery", h.asked.delivery, "try", h.tries, "given_up", e.outcome.ending == failed && !e.next, "error", e.outcome.cause)
+			q.options.Log.ErrorContext(h.Context, "job failed", "job", h.key, "delivery", h.asked.delivery, "try", h.tries, "given_up", (e.outcome.ending == failed || e.outcome.ending == refused) && !e.next, "error", e.outcome.cause)
 		}
 	}
 }

@@ -160,6 +160,40 @@ func TestFailuresAreTriedAgainThenGivenUp(t *testing.T) {
 	})
 }
 
+// What GitHub forbids is not tried again, even where nobody can be told of it: an
+// operator sees why, and whatever asks for it anew has it begun anew.
+func TestWhatIsForbiddenEndsAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		var tries, told atomic.Int32
+		q := start(t, queue.Options{Database: database, Pause: time.Millisecond}, worker{
+			work: func(context.Context, handlers.Job) error {
+				if tries.Add(1) == 2 {
+					return nil
+				}
+				return fmt.Errorf("publish: %w: the installation is suspended", handlers.ErrForbidden)
+			},
+			giveUp: func(context.Context, handlers.Job, error) error {
+				told.Add(1)
+				return handlers.ErrForbidden
+			},
+		})
+		insert(t, q, pull(1, false))
+		idle(t, q)
+		failures, err := q.Failures(t.Context())
+		if err != nil || len(failures) != 1 || !failures[0].GivenUp || failures[0].Error != "publish: forbidden: the installation is suspended" {
+			t.Errorf("failures are %+v, %v", failures, err)
+		}
+		if tries.Load() != 1 || told.Load() != 1 {
+			t.Errorf("tried %d times, told %d times: want once", tries.Load(), told.Load())
+		}
+		insert(t, q, pull(1, false))
+		idle(t, q)
+		if s := stats(t, q); s.Done["plan_pull"] != 1 || s.GivenUp["plan_pull"] != 1 || len(s.Failed) != 0 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
 // While nobody can be told, a job is not given up.
 func TestGivingUpIsTriedAgainToo(t *testing.T) {
 	onEach(t, func(t *testing.T, database string) {

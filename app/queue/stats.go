@@ -65,7 +65,7 @@ func (t *totals) ended(job handlers.Job, e ending, overtaken, next bool) {
 		count(&t.Retried, kind)
 	case e == snoozed:
 		count(&t.Snoozed, kind)
-	case e == failed:
+	case e == failed, e == refused:
 		count(&t.GivenUp, kind)
 	case e == cancelled:
 		count(&t.Cancelled, kind)

@@ -43,6 +43,7 @@ const (
 	snoozed                 // it is tried again at a time that is nobody's failure
 	handed                  // it was cut off by a stop
 	failed                  // it failed for the last time
+	refused                 // GitHub does not let it be done: no try changes that, a person does
 	cancelled               // an operator cancelled it
 )
 
@@ -151,7 +152,7 @@ func (q *Queue) try(ctx context.Context, h *hold) outcome {
 	defer stop()
 	err := q.once(ctx, h)
 	o := q.judge(h, err)
-	if o.ending != failed && o.ending != cancelled || h.job == nil || q.overtaken(ctx, h) {
+	if o.ending != failed && o.ending != refused && o.ending != cancelled || h.job == nil || q.overtaken(ctx, h) {
 		return o
 	}
 	telling, stop := q.telling(ctx, o)
@@ -223,6 +224,9 @@ func (q *Queue) judge(h *hold, err error) outcome {
 		return outcome{ending: cancelled, cause: ErrCancelled}
 	case cause != nil:
 		return outcome{ending: handed, cause: err} // overtaken, or stopping
+	}
+	if errors.Is(err, handlers.ErrForbidden) {
+		return outcome{ending: refused, cause: err}
 	}
 	pause := q.pause(h.tries)
 	if until := notBefore(err); !until.IsZero() {
