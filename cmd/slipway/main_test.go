@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 			}
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"example": example, "commit": commit, "exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"example": example, "commit": commit, "exits": exits, "queued": queued},
 	})
 }
 

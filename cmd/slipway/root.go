@@ -50,7 +50,7 @@ repository, and slipway apply brings the clusters to what one of them says.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newPlan(), newApply(), newStatus(), newHistory(), newPromote(), newDrift(), newRender(), newPolicy(), newConfig(), newServe(), newWorker(), newVersion())
+	root.AddCommand(newPlan(), newApply(), newStatus(), newHistory(), newPromote(), newDrift(), newRender(), newPolicy(), newConfig(), newServe(), newJobs(), newMigrate(), newWorker(), newVersion())
 	return root
 }
 

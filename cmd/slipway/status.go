@@ -45,7 +45,7 @@ It exits with 0 whatever the status is, and with 1 when the command failed.`,
 
 // bindFormat adds --format for verbs that write for people or for programs.
 func bindFormat(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", "text", "text or json")
+	cmd.Flags().StringVarP(format, "format", "o", "text", "text or json")
 	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
