@@ -131,6 +131,14 @@ func TestBegunHeadsAreKept(t *testing.T) {
 	if diff := cmp.Diff([]string{"new neutral Closed before it was planned", "old failure Superseded by new"}, checks.written); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	checks.at, checks.written = map[render.Commit]Gate{"old": running, "new": running}, nil
+	w.Pulls = noHeads{openPulls{1: pullAt(1, "open", "new")}}
+	if err := w.GiveUp(t.Context(), PlanPull{Number: 1, Before: []render.Commit{"old"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(checks.written) != 2 || checks.written[1] != "old failure Superseded by new" {
+		t.Errorf("a plan that was given up wrote %q, want the replaced head's end, too", checks.written)
+	}
 }
 
 // noHeads are pull requests of which none is open.

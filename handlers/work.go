@@ -103,7 +103,10 @@ func (w *Worker) GiveUp(ctx context.Context, job Job, _ error) error {
 		if err != nil || pull.State != "open" {
 			return err
 		}
-		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true)
+		if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true); err != nil {
+			return err
+		}
+		return w.replaced(ctx, job, pull.Head.Commit)
 	case PlanGroup:
 		return w.Checks.Conclude(ctx, job.Repository, job.Head, checks, true)
 	case PlanHead:
