@@ -230,3 +230,15 @@ func TestNewestDeployment(t *testing.T) {
 	deployments = w.slipway.Deployments()
 	newest(handlers.DeploymentFailure)
 }
+
+// TestDescriptionsKeepToTheLimit is about GitHub's 140 characters, of two bytes here:
+// one more would have the whole status refused.
+func TestDescriptionsKeepToTheLimit(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	for _, test := range []struct{ said, kept int }{{139, 139}, {140, 140}, {141, 140}} {
+		w.must(w.slipway.Deployments().Mark(t.Context(), w.where, w.head, "staging", handlers.DeploymentSuccess, strings.Repeat("ä", test.said)))
+		if got := w.repo.Deployments()[0].LastDescription; got != strings.Repeat("ä", test.kept) {
+			t.Errorf("of %d characters %d are kept, want %d", test.said, len(got)/2, test.kept)
+		}
+	}
+}
