@@ -17,7 +17,11 @@ import (
 // Run serves the GitHub App until ctx ends, then lets running jobs finish for a
 // while. version is shown on the status page.
 func Run(ctx context.Context, c Config, version string, log *slog.Logger) error {
-	listeners, err := web.Listen(ctx, c.Server.Address, c.Server.InternalAddress, c.Server.internalToken)
+	public := c.Server.Address
+	if !c.Roles.web() {
+		public = ""
+	}
+	listeners, err := web.Listen(ctx, public, c.Server.InternalAddress, c.Server.internalToken)
 	if err != nil {
 		return err
 	}
@@ -30,15 +34,12 @@ func Run(ctx context.Context, c Config, version string, log *slog.Logger) error 
 		return err
 	}
 	started := time.Now()
-	public := web.Public{Schema: config.Schema()}
-	if c.Roles.web() {
-		public.Webhook = s.Webhook()
-	}
-	log.Info("serving", "version", version, "address", listeners.Public.Addr().String(), "internal", listeners.Internal.Addr().String(), "app", c.GitHub.AppID, "github", c.GitHub.URL)
+	address, internal := listeners.Addresses()
+	log.Info("serving", "version", version, "address", address, "internal", internal, "app", c.GitHub.AppID, "github", c.GitHub.URL)
 	if c.Roles.workers() {
 		go s.clocks(ctx)
 	}
-	err = web.Serve(ctx, listeners, public.Handler(), s.Internal(version, started), log)
+	err = web.Serve(ctx, listeners, web.Public{Schema: config.Schema(), Webhook: s.Webhook()}.Handler(), s.Internal(version, started), log)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, s.Close(closing), stopTraces(closing))

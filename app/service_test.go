@@ -22,11 +22,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// TestServiceLeavesNothing starts a service whose operator named no data directory:
-// it is ready until it stops, and stopping leaves no directory behind.
-func TestServiceLeavesNothing(t *testing.T) {
-	temp := t.TempDir()
-	t.Setenv("TMPDIR", temp)
+// testConfig is all that a service needs, and names no data directory.
+func testConfig(t *testing.T) Config {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +38,15 @@ func TestServiceLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// TestServiceLeavesNothing starts a service whose operator named no data directory:
+// it is ready until it stops, and stopping leaves no directory behind.
+func TestServiceLeavesNothing(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	c := testConfig(t)
 	s, err := New(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

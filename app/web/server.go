@@ -33,34 +33,58 @@ const (
 	drainTimeout = 15 * time.Second
 )
 
-// Listeners are where the service listens. Public is required.
+// Listeners are where the service listens.
 type Listeners struct {
+	// Public may be nil: then no delivery is taken.
 	Public net.Listener
 	// Internal may be nil: then health, metrics and status are not served.
 	Internal net.Listener
 }
 
 // Listen opens both addresses. A token is required where internal is not on
-// loopback. An empty internal address opens none.
-func Listen(ctx context.Context, public, internal, token string) (Listeners, error) {
+// loopback. An empty address opens none.
+func Listen(ctx context.Context, public, internal, token string) (l Listeners, err error) {
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", public)
-	if err != nil {
-		return Listeners{}, fmt.Errorf("listen on %s: %w", public, err)
+	defer func() {
+		if err != nil {
+			l.close()
+			l = Listeners{}
+		}
+	}()
+	if public != "" {
+		if l.Public, err = config.Listen(ctx, "tcp", public); err != nil {
+			return l, fmt.Errorf("listen on %s: %w", public, err)
+		}
 	}
 	if internal == "" {
-		return Listeners{Public: l}, nil
+		return l, nil
 	}
-	in, err := config.Listen(ctx, "tcp", internal)
-	if err != nil {
-		_ = l.Close()
-		return Listeners{}, fmt.Errorf("listen on %s: %w", internal, err)
+	if l.Internal, err = config.Listen(ctx, "tcp", internal); err != nil {
+		return l, fmt.Errorf("listen on %s: %w", internal, err)
 	}
-	if token == "" && !loopback(in.Addr()) {
-		_, _ = l.Close(), in.Close()
-		return Listeners{}, fmt.Errorf("listen on %s: it is not on loopback, so it needs a bearer token", internal)
+	if token == "" && !loopback(l.Internal.Addr()) {
+		return l, fmt.Errorf("listen on %s: it is not on loopback, so it needs a bearer token", internal)
 	}
-	return Listeners{Public: l, Internal: in}, nil
+	return l, nil
+}
+
+// Addresses are where there is a listener: public, internal; empty where there is none.
+func (l Listeners) Addresses() (public, internal string) {
+	if l.Public != nil {
+		public = l.Public.Addr().String()
+	}
+	if l.Internal != nil {
+		internal = l.Internal.Addr().String()
+	}
+	return public, internal
+}
+
+func (l Listeners) close() {
+	for _, one := range []net.Listener{l.Public, l.Internal} {
+		if one != nil {
+			_ = one.Close() // nobody has connected
+		}
+	}
 }
 
 func loopback(address net.Addr) bool {
@@ -94,7 +118,9 @@ func Serve(ctx context.Context, listeners Listeners, public, internal http.Handl
 			return nil
 		})
 	}
-	serve(listeners.Public, public)
+	if listeners.Public != nil {
+		serve(listeners.Public, public)
+	}
 	if listeners.Internal != nil {
 		serve(listeners.Internal, internal)
 	}
