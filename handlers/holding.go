@@ -23,13 +23,12 @@ func WithHolding(ctx context.Context, holding func() error) context.Context {
 // contexts end; also in a context made to outlive the job's, in which a job that was
 // overtaken tells of its end. Nil for a context of no job.
 func Holding(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if holding, ok := ctx.Value(holdingKey{}).(func() error); ok {
-		return holding()
+		if err := holding(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 type notingKey struct{}
