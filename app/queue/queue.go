@@ -47,7 +47,7 @@ type Options struct {
 	// Database is postgres://…, or the path of an SQLite file.
 	Database string
 	Workers  int // at once; 4 where zero
-	Tries    int // of one job, before it is given up; 5 where zero
+	Tries    int // of one job, before it is given up; 12 where zero, which takes about 25 minutes
 	// Pause is the pause before the second try; it doubles, with jitter, up to
 	// five minutes. Two seconds where zero.
 	Pause time.Duration
@@ -65,7 +65,7 @@ func (o Options) withDefaults() Options {
 		o.Workers = 4
 	}
 	if o.Tries == 0 {
-		o.Tries = 5
+		o.Tries = 12
 	}
 	if o.Pause == 0 {
 		o.Pause = 2 * time.Second

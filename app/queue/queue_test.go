@@ -321,3 +321,18 @@ func TestStopLetsWorkFinishThenHandsBack(t *testing.T) {
 		}
 	})
 }
+
+// A panic is a mistake of ours, which a fourth try would meet as well.
+func TestPanicsAreGivenUpSooner(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		var tries atomic.Int32
+		q := start(t, queue.Options{Database: database, Pause: time.Millisecond}, worker{
+			work: func(context.Context, handlers.Job) error { tries.Add(1); panic("a bug") },
+		})
+		insert(t, q, pull(1, false))
+		idle(t, q)
+		if tries.Load() != 3 {
+			t.Errorf("tried %d times", tries.Load())
+		}
+	})
+}

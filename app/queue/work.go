@@ -146,6 +146,10 @@ func (q *Queue) take(h *hold, kind, payload string) error {
 // for what ends it.
 const crashesBorne = 20
 
+// panicsBorne is how often a job is tried that panics: what is wrong is in the program,
+// and seldom gets better by itself as GitHub does.
+const panicsBorne = 3
+
 // try works a hold's job once, and tells of its last failure while the key is held.
 func (q *Queue) try(ctx context.Context, h *hold) outcome {
 	ctx, stop := q.context(ctx, h)
@@ -208,11 +212,17 @@ func (q *Queue) context(ctx context.Context, h *hold) (context.Context, context.
 func calm(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = panicked(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
 	return do()
 }
+
+// panicked is a panic as an error, with where it was.
+type panicked string
+
+// Error implements error.
+func (p panicked) Error() string { return string(p) }
 
 // judge says what a try's error means.
 func (q *Queue) judge(h *hold, err error) outcome {
@@ -232,7 +242,11 @@ func (q *Queue) judge(h *hold, err error) outcome {
 	if until := notBefore(err); !until.IsZero() {
 		return outcome{ending: snoozed, pause: max(pause, time.Until(until)), cause: err}
 	}
-	if h.tries >= q.options.Tries || h.job == nil || h.crashes >= crashesBorne {
+	bear := q.options.Tries
+	if errors.As(err, new(panicked)) {
+		bear = min(bear, panicsBorne)
+	}
+	if h.tries >= bear || h.job == nil || h.crashes >= crashesBorne {
 		return outcome{ending: failed, cause: err}
 	}
 	return outcome{ending: again, pause: pause, cause: err}
