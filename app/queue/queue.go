@@ -198,7 +198,7 @@ func (q *Queue) Idle(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("count jobs: %w", err)
 		}
-		if left == 0 {
+		if left == 0 && len(q.holds.all()) == 0 { // what ended is counted, too
 			return nil
 		}
 		select {
