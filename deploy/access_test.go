@@ -61,7 +61,7 @@ func TestManifestsOfThePageSuffice(t *testing.T) {
 	b.want(b.apply(b.request(documents)), Applied)
 	b.want(b.apply(b.request(documents)), Unchanged)
 	b.deployed(join(maps("a", "old"), deploymentOf("web", "1.4.1")))
-	b.sync.Timeout = Duration(4 * time.Second)
+	b.sync.Timeout = Duration(long)
 	b.want(b.apply(b.request(join(maps("a", "old"), deploymentOf("web", "1.4.2-crash")))), Failed, "CrashLoopBackOff")
 	if _, err := b.cluster.Records(b.context(), "acme/nothing"); err != nil {
 		t.Error(err)

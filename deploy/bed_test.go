@@ -80,7 +80,7 @@ func bedIn(t testing.TB, real *cluster.Cluster) *bed {
 	// Targets of tests that share a cluster are told apart by their application.
 	b.target = render.Target{Environment: "test", Application: render.Application(b.namespace)}
 	b.sync = DefaultSync()
-	b.sync.Timeout = Duration(time.Minute)
+	b.sync.Timeout = Duration(10 * time.Minute)
 	b.sync.Retry = Retry{Limit: 3, Backoff: Backoff{Duration: Duration(50 * time.Millisecond), Factor: 2, MaxDuration: Duration(time.Second)}}
 	b.cluster = b.connect("tests", nil)
 	return b
@@ -112,12 +112,16 @@ func (b *bed) connectAs(identity string, account, own *rest.Config) *Cluster {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	c, err := NewCluster(p, account, own, Options{Identity: identity, LeaseDuration: 3 * time.Second})
+	c, err := NewCluster(p, account, own, Options{Identity: identity, LeaseDuration: 15 * time.Second})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return c
 }
+
+// long is how long a test waits before it calls unwell what never gets well: a slow
+// machine's controllers have told why by then.
+const long = 20 * time.Second
 
 const repository = "acme/shop"
 
@@ -135,7 +139,7 @@ func (b *bed) key() inventory.Key { return keyOf(repository, b.target) }
 
 // context bounds what a test waits for; only a defect makes it wait that long.
 func (b *bed) context() context.Context {
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 15*time.Minute)
 	b.t.Cleanup(cancel)
 	return ctx
 }

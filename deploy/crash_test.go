@@ -97,7 +97,7 @@ func TestCrashBetweenAnyTwoWrites(t *testing.T) {
 				request := b.setUp()
 				kill := &killer{after: after}
 				kill.left.Store(int64(k))
-				ctx, cancel := context.WithTimeout(b.context(), time.Minute)
+				ctx, cancel := context.WithTimeout(b.context(), 5*time.Minute)
 				defer cancel()
 				if receipt, err := b.connect("killed", kill.wrap).Apply(ctx, request); err == nil && kill.dead.Load() {
 					t.Errorf("killed, it says %s", receipt.State)

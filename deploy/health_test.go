@@ -14,10 +14,11 @@ func TestCrashNamesThePodsReason(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.deployed(deploymentOf("web", "1.4.0"))
-	b.sync.Timeout = Duration(5 * time.Second)
+	patient := b.sync.Timeout
+	b.sync.Timeout = Duration(long)
 	bad := deploymentOf("web", "1.5.0-crash")
 	receipt := b.apply(b.request(bad))
-	b.want(receipt, Failed, "Deployment "+b.namespace+"/web is not healthy after 5s", "CrashLoopBackOff", "last exit code 1", "push a commit")
+	b.want(receipt, Failed, "Deployment "+b.namespace+"/web is not healthy after 20s", "CrashLoopBackOff", "last exit code 1", "push a commit")
 	wantSummary(t, Receipt{Objects: []ObjectReceipt{{ID: receipt.Objects[0].ID, Action: receipt.Objects[0].Action, State: receipt.Objects[0].State}}},
 		"unhealthy update Deployment web")
 
@@ -26,7 +27,7 @@ func TestCrashNamesThePodsReason(t *testing.T) {
 		t.Errorf("the record has %+v, deployed %+v", record.Current, record.Deployed)
 	}
 	b.want(b.apply(b.request(bad)), Held, "CrashLoopBackOff")
-	b.sync.Timeout = Duration(time.Minute)
+	b.sync.Timeout = patient
 	b.deployed(deploymentOf("web", "1.5.1"))
 	b.want(b.apply(b.request(bad)), Held) // the bad one stays blocked
 }
@@ -34,15 +35,15 @@ func TestCrashNamesThePodsReason(t *testing.T) {
 func TestHangEndsAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.sync.Timeout = Duration(3 * time.Second)
-	b.want(b.apply(b.request(join(configMap("a", "1"), deploymentOf("web", "hang")))), Failed, "is not healthy after 3s", "ContainerCreating")
+	b.sync.Timeout = Duration(long)
+	b.want(b.apply(b.request(join(configMap("a", "1"), deploymentOf("web", "hang")))), Failed, "is not healthy after 20s", "ContainerCreating")
 	b.wantOwned("ConfigMap a, Deployment web")
 }
 
 func TestDeadlineOfTheDeploymentItselfIsNotWaitedOut(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	slow := deploymentOf("web", "hang") + "  progressDeadlineSeconds: 2\n"
+	slow := deploymentOf("web", "hang") + "  progressDeadlineSeconds: 15\n"
 	b.want(b.apply(b.request(slow)), Failed, "has failed", "ContainerCreating")
 }
 

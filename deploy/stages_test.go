@@ -82,7 +82,7 @@ func TestNoStatusYetIsNotHealthy(t *testing.T) {
 	if _, err := gadgets.Patch(b.context(), "one", types.MergePatchType, []byte(`{"status":{"phase":"Ready"}}`), metav1.PatchOptions{}, "status"); err != nil {
 		t.Fatal(err)
 	}
-	b.sync.Timeout = Duration(4 * time.Second)
+	b.sync.Timeout = Duration(long)
 	both := join(b.definition("gadgets", "Gadget"), b.custom("Gadget", "one"), b.custom("Gadget", "two"))
 	b.want(b.apply(b.request(both)), Failed, "Gadget "+b.namespace+"/two", "no controller has looked at it")
 }

@@ -130,7 +130,7 @@ func TestIgnoreRules(t *testing.T) {
 // until asks again and again, for what the API server takes a moment to do.
 func (b *bed) until(done func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); {
 		if done() {
 			return
 		}

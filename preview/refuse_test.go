@@ -179,7 +179,7 @@ func TestAdmissionDenies(t *testing.T) {
 	b.apply("slipway", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {good: x}")
 	b.apply("slipway", strings.ReplaceAll(policyThatDenies, "NAME", b.namespace))
 	head := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {bad: x}"
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); { // until the API server has noticed its policy
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); { // until the API server has noticed its policy
 		c := b.plan("", head).Changes[0]
 		if c.Action != Refused {
 			continue

@@ -28,8 +28,9 @@ func init() {
 	}
 }
 
-// childBeat is long enough for a machine that is busy, and a tenth of what is usual.
-const childBeat = 300 * time.Millisecond
+// childBeat is long enough for a machine that is busy: who shows no sign for three of
+// them must be gone, not slow.
+const childBeat = time.Second
 
 // asChild works a queue until it is killed. Of each job it says that it has begun, and
 // once it reads a line, whether it would write.

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what a test waits for on a busy machine.
-const patience = 90 * time.Second
+const patience = 10 * time.Minute
 
 // worker is a worker of two functions; either may be nil.
 type worker struct {

@@ -92,7 +92,7 @@ func (b *bed) checkAs(c *preview.Cluster, documents string, ignore ...preview.Ig
 // until waits for what controllers take a moment to do.
 func (b *bed) until(what string, done func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); {
 		if done() {
 			return
 		}
