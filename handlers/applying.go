@@ -69,8 +69,8 @@ func (r *rollout) waiting(ctx context.Context, job RunCommands, meant []named, s
 	return waiting, nil, nil
 }
 
-// shown reads what the deployment comment of this pull request showed, and makes
-// sure that it did so before the command was written.
+// shown is what the deployment comment of this pull request showed, if it did so before
+// the command was written.
 func (r *rollout) shown(ctx context.Context, job RunCommands) (map[string]string, *render.Problem, error) {
 	pull, err := r.Pulls.Pull(ctx, job.Repository, job.Number)
 	if err != nil {
@@ -79,16 +79,13 @@ func (r *rollout) shown(ctx context.Context, job RunCommands) (map[string]string
 	if pull.State == "open" {
 		return nil, &render.Problem{Message: "this pull request is not merged yet", Hint: "merge it first: what is applied is what the default branch says"}, nil
 	}
-	body, at, err := r.Published.Published(ctx, job.Repository, job.Number, deploymentMarker)
 	switch {
-	case err != nil:
-		return nil, nil, err
-	case body == "":
+	case job.Shown.At.IsZero():
 		return nil, report.NoPlan(), nil
-	case !at.Before(job.At): // GitHub counts in whole seconds: one of the same second may not have been seen
+	case !job.Shown.At.Before(job.At): // GitHub counts in whole seconds: one of the same second may not have been seen
 		return nil, report.ChangedSince(), nil
 	}
-	return bound(body), nil, nil
+	return job.Shown.Bound, nil, nil
 }
 
 // deploymentMarker is the first line of every deployment comment.
@@ -117,11 +114,7 @@ func (r *rollout) confirm(ctx context.Context, job RunCommands, c command.Comman
 	if problem, err := r.allowed(ctx, job, n.target.Environment, needs(n.settings, config.VerbConfirm)); err != nil || problem != nil {
 		return refuse(c, problem), err
 	}
-	body, _, err := r.Published.Published(ctx, job.Repository, job.Number, deploymentMarker)
-	if err != nil {
-		return report.CommandResult{}, err
-	}
-	if waits := bound(body)[boundConfirm+n.target.String()]; !strings.HasPrefix(waits, string(c.Digest)) && waits != "" {
+	if waits := job.Shown.Bound[boundConfirm+n.target.String()]; !strings.HasPrefix(waits, string(c.Digest)) && waits != "" {
 		return refuse(c, report.StaleDigest(n.target, string(c.Digest), waits)), nil
 	}
 	if err := r.say(ctx, job, n, inventory.Confirm, string(c.Digest)); err != nil {

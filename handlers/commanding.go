@@ -42,6 +42,9 @@ func (w *Worker) runCommands(ctx context.Context, job RunCommands) error {
 	if err := w.Reactions.React(ctx, job.Repository, job.Comment, "eyes"); err != nil {
 		return err
 	}
+	if job, err = w.seen(ctx, job, commands); err != nil {
+		return err
+	}
 	reply := report.CommandReply{Comment: job.Comment}
 	good := len(mistakes) == 0
 	for _, c := range commands {
@@ -67,6 +70,21 @@ func (w *Worker) runCommands(ctx context.Context, job RunCommands) error {
 		reaction = "confused"
 	}
 	return w.Reactions.React(ctx, job.Repository, job.Comment, reaction)
+}
+
+// seen keeps, with the job, what the deployment comment said to the author of commands
+// that rest on it: what they set off edits it, and a process that ends begins anew.
+func (w *Worker) seen(ctx context.Context, job RunCommands, commands []command.Command) (RunCommands, error) {
+	rests := func(c command.Command) bool { return c.Verb == command.Apply || c.Verb == command.Confirm }
+	if job.Shown != nil || !slices.ContainsFunc(commands, rests) {
+		return job, nil
+	}
+	body, at, err := w.Published.Published(ctx, job.Repository, job.Number, deploymentMarker)
+	if err != nil {
+		return job, err
+	}
+	job.Shown = &Shown{Bound: bound(body), At: at}
+	return job, Note(ctx, job)
 }
 
 // giveUpCommands answers a comment whose commands could not be done.

@@ -169,6 +169,16 @@ type RunCommands struct {
 	Author     string     `json:"author"`
 	Body       string     `json:"body"`
 	At         time.Time  `json:"at"`
+	// Shown is what the deployment comment said when the commands were first looked at;
+	// nil before that, and where none of them rests on it.
+	Shown *Shown `json:"shown,omitempty"`
+}
+
+// Shown is a deployment comment as whoever commands has seen it: all commands of one
+// comment are judged by it, whatever the first of them made of it.
+type Shown struct {
+	Bound map[string]string `json:"bound,omitempty"` // nil where there is no comment
+	At    time.Time         `json:"at"`              // when it was written or edited last; zero where there is none
 }
 
 // Kind implements [Job].

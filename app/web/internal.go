@@ -12,9 +12,9 @@ import (
 
 // Internal is for operators and the cluster that the service runs in.
 type Internal struct {
-	// Token is asked for as a bearer token, except by the two health routes, which
-	// say one word and which probes read; none where empty, which [Listen] allows
-	// on loopback only.
+	// Token is asked for as a bearer token or as a password, except by the two health
+	// routes, which say one word and which probes read; none where empty, which
+	// [Listen] allows on loopback only.
 	Token string
 	// Ready returns why the service cannot take deliveries, nil when it can. The
 	// reason is logged, not shown.
@@ -121,6 +121,7 @@ func (i Internal) Handler() http.Handler {
 		mux.Handle(JobsPath+"/", authenticated(i.Token, i.Jobs))
 	}
 	if i.Status != nil {
+		mux.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusTemporaryRedirect))
 		mux.Handle("GET /status", authenticated(i.Token, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			show(w, http.StatusOK, "status.html", struct {
 				Status

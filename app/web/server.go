@@ -1,7 +1,7 @@
 // Package web turns what the service does into HTTP: a public listener for
 // GitHub's deliveries, the configuration's JSON Schema and a page that says what
-// this is; an internal one, on loopback or behind a bearer token, for health,
-// metrics and status; and the page that registers the GitHub App, once.
+// this is; an internal one, on loopback or behind a token, for health, metrics and
+// status; and the page that registers the GitHub App, once.
 //
 // It knows no GitHub library, no queue and no cluster: what it serves is handed
 // to it as handlers, bytes and functions.
@@ -127,20 +127,32 @@ func Serve(ctx context.Context, listeners Listeners, public, internal http.Handl
 	return group.Wait()
 }
 
-// authenticated asks for the bearer token; an empty one asks for nothing.
+// authenticated asks for the token: of programs as a bearer token, of people, whose
+// browser asks them, as the password of whatever name. An empty one asks for nothing.
 func authenticated(token string, next http.Handler) http.Handler {
 	if token == "" {
 		return next
 	}
 	want := sha256.Sum256([]byte(token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		given, ok := credential(r)
 		sum := sha256.Sum256([]byte(given))
 		if !ok || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="slipway"`)
+			// In two headers: not every browser finds the second scheme of one.
+			w.Header().Add("WWW-Authenticate", `Basic realm="slipway", charset="UTF-8"`)
+			w.Header().Add("WWW-Authenticate", `Bearer realm="slipway"`)
 			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// credential is the token that a request gives, in either form.
+func credential(r *http.Request) (token string, ok bool) {
+	if token, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token, true
+	}
+	_, token, ok = r.BasicAuth()
+	return token, ok
 }

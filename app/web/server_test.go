@@ -3,12 +3,14 @@ package web
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +90,7 @@ func internal(token string) Internal {
 	registry.MustRegister(counter)
 	return Internal{
 		Token: token, Metrics: registry, Log: quiet(),
+		Jobs: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "all jobs") }),
 		Now: func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) },
 		Status: func(context.Context) Status {
 			return Status{
@@ -106,6 +109,21 @@ func internal(token string) Internal {
 	}
 }
 
+// basic is what a browser sends once a person has answered its question.
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// A browser asks a person for the token only where it is told that Basic is spoken.
+func TestBrowsersAskForTheToken(t *testing.T) {
+	answer := httptest.NewRecorder()
+	internal("hush").Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/status", nil))
+	want := []string{`Basic realm="slipway", charset="UTF-8"`, `Bearer realm="slipway"`}
+	if got := answer.Header().Values("WWW-Authenticate"); answer.Code != http.StatusUnauthorized || !slices.Equal(got, want) {
+		t.Errorf("answered %d, asking for %q", answer.Code, got)
+	}
+}
+
 // A14: without the token, neither metrics nor status nor a version is shown; the
 // two words of health are, to probes.
 func TestAttackInternalWithoutToken(t *testing.T) {
@@ -120,9 +138,18 @@ func TestAttackInternalWithoutToken(t *testing.T) {
 		{"/metrics", "Bearer ", 401, ""},
 		{"/metrics", "hush", 401, ""},
 		{"/metrics", "Basic hush", 401, ""},
+		{"/status", basic("hush", ""), 401, ""},
+		{"/status", basic("", "wrong"), 401, ""},
+		{"/status", basic("", "hush "), 401, ""},
+		{"/status", basic("", "hush"), 200, "v1.2.3"},
+		{"/status", basic("ops@example.com", "hush"), 200, "v1.2.3"},
+		{"/jobs/jobs", "", 401, ""},
+		{"/jobs/jobs", "Bearer hush", 200, "all jobs"},
+		{"/jobs/jobs", basic("me", "hush"), 200, "all jobs"},
 		{"/metrics", "Bearer hush", 200, "jobs_total"},
 		{"/status", "", 401, ""},
 		{"/status", "Bearer hush", 200, "v1.2.3"},
+		{"/", "", 307, "/status"},
 		{"/healthz", "", 200, "ok"},
 		{"/readyz", "", 200, "ok"},
 	} {
