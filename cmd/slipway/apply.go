@@ -49,12 +49,10 @@ or held; 1 it failed, or could not be found out.`,
 	flags := cmd.Flags()
 	bindCheckout(cmd, &options.Checkout)
 	flags.BoolVarP(&yes, "yes", "y", false, "apply without asking")
-	flags.StringToStringVar(&options.Confirmed, "confirm", nil, "let the plan of this digest delete what it deletes: TARGET=DIGEST; may be given several times")
+	options.Confirmed = make(map[string]string)
+	flags.Var(confirmations(options.Confirmed), "confirm", "let the plan of this digest delete what it deletes; may be given several times")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "show the plan, and apply nothing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkDigests(options.Confirmed); err != nil {
-			return err
-		}
 		options.Targets, options.Progress = args, progress()
 		options.Out, options.Colour = cmd.OutOrStdout(), terminal(os.Stdout)
 		options.Progressing, options.Colourful = stderr, terminal(stderr)
@@ -80,10 +78,7 @@ func bindCheckout(cmd *cobra.Command, checkout *app.Checkout) {
 	flags.StringVar(&checkout.Directory, "repo", ".", "a local Git repository, bare or not")
 	flags.StringVar(&checkout.Ref, "ref", "HEAD", "a commit, branch or tag")
 	flags.StringVar(&checkout.Repository, "repository", "", "owner/name, as records call the repository (default: of the remote origin)")
-	checkout.BindClusterFlags(flags)
-	must(cmd.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return checkout.Contexts(), cobra.ShellCompDirectiveNoFileComp
-	}))
+	bindClusters(cmd, checkout.BindClusterFlags, checkout.Contexts)
 }
 
 // ended turns an outcome into the exit code.
@@ -101,14 +96,26 @@ func ended(outcome app.Outcome) error {
 // minDigits is how much of a digest a person has to write.
 const minDigits = 12
 
-func checkDigests(confirmed map[string]string) error {
-	for target, digest := range confirmed {
-		if len(digest) < minDigits || strings.Trim(digest, "0123456789abcdef") != "" {
-			return fmt.Errorf("--confirm %s=%s is no digest of a plan; copy the one that slipway apply --dry-run prints, %d digits or more", target, digest, minDigits)
+// confirmations are the values of --confirm: digests of plans, by target.
+type confirmations map[string]string
+
+// Set implements [pflag.Value].
+func (c confirmations) Set(written string) error {
+	for each := range strings.SplitSeq(written, ",") {
+		target, digest, ok := strings.Cut(each, "=")
+		if !ok || target == "" || len(digest) < minDigits || strings.Trim(digest, "0123456789abcdef") != "" {
+			return fmt.Errorf("write TARGET=DIGEST, with the digest that slipway apply --dry-run prints, %d digits of it or more", minDigits)
 		}
+		c[target] = digest
 	}
 	return nil
 }
+
+// String implements [pflag.Value].
+func (c confirmations) String() string { return "" } // nothing is confirmed by itself
+
+// Type implements [pflag.Value]: it is what help shows behind the flag.
+func (confirmations) Type() string { return "TARGET=DIGEST" }
 
 // ask has a person answer a question on a terminal. No answer is no.
 func ask(in io.Reader, out io.Writer, question string) (bool, error) {

@@ -14,7 +14,7 @@ func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Check a repository's configuration, or print its schema",
-		Args:  cobra.NoArgs,
+		Args:  commandsOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	check := &cobra.Command{
@@ -23,7 +23,7 @@ func newConfig() *cobra.Command {
 		Long: `Check reads FILE (.slipway.yaml where none is given) and prints every problem at
 once, each as file:line: what is wrong; what to write instead. It exits with 1 when
 there is any.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "one file, or none for .slipway.yaml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := config.File
 			if len(args) > 0 {
@@ -36,7 +36,7 @@ there is any.`,
 		Use:     "schema",
 		Short:   "Print the JSON Schema of .slipway.yaml, for editors",
 		Example: `  slipway config schema > slipway.schema.json`,
-		Args:    cobra.NoArgs,
+		Args:    none(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(config.Schema())
 			return err

@@ -27,7 +27,7 @@ Exit codes: 0 nothing has drifted; 2 something has; 1 it could not be checked.`,
 		Example: `  slipway drift
   slipway drift production/web-app
   slipway drift production --ref main`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              takes(0, 1, "one environment or target, or none for all"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	bindCheckout(cmd, &options.Checkout)

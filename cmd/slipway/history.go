@@ -19,7 +19,7 @@ func newHistory() *cobra.Command {
 commit, what became of it and why, and who said so. It keeps the last 50.`,
 		Example: `  slipway history production/web-app
   slipway history production/web-app --format json | jq -r '.deployments[0].reason'`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1, "one target, e.g. production/web-app"),
 	}
 	bindCheckout(cmd, &options.Checkout)
 	bindFormat(cmd, &format)

@@ -24,7 +24,7 @@ func newJobs() *cobra.Command {
 		Long: `Jobs looks into the database that slipway serve keeps its jobs in, whether that runs
 or not: that of --config, or SLIPWAY_DATABASE. A job has a key, such as
 pr/acme/shop#7; there is at most one of a key.`,
-		Args: cobra.NoArgs,
+		Args: commandsOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newJobsList(), newJobsShow(), newJobsRetry(), newJobsCancel())
@@ -57,7 +57,7 @@ func newJobsList() *cobra.Command {
 		Short: "List what failed for good, what is worked, and what waits",
 		Example: `  slipway jobs list --config slipway.yaml
   slipway jobs list --config slipway.yaml -o json | jq -r '.jobs[] | select(.state == "failed").key'`,
-		Args: cobra.NoArgs,
+		Args: none(""),
 	}
 	bindDatabase(cmd, &file)
 	bindFormat(cmd, &format)
@@ -111,7 +111,7 @@ func newJobsShow() *cobra.Command {
 		Use:     "show KEY",
 		Short:   "Say everything about one job",
 		Example: `  slipway jobs show --config slipway.yaml 'pr/acme/shop#7'`,
-		Args:    oneArg("the key of a job"),
+		Args:    takes(1, 1, "the key of a job"),
 	}
 	bindDatabase(cmd, &file)
 	bindFormat(cmd, &format)
@@ -192,7 +192,7 @@ func newJobsChange(verb, short, long string, change func(context.Context, *queue
 	cmd := &cobra.Command{
 		Use: verb + " KEY", Short: short, Long: long,
 		Example: "  slipway jobs " + verb + " --config slipway.yaml 'pr/acme/shop#7'",
-		Args:    oneArg("the key of a job"),
+		Args:    takes(1, 1, "the key of a job"),
 	}
 	bindDatabase(cmd, &file)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

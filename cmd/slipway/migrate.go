@@ -20,7 +20,7 @@ database of --config or SLIPWAY_DATABASE. Slipway serve does so itself when it s
 this is for those who want it done before. Only one process migrates at a time, and
 the version of Slipway before this one works on with what it made.`,
 		Example: `  slipway migrate --config slipway.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    none(""),
 	}
 	bindDatabase(cmd, &file)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

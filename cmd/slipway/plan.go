@@ -35,7 +35,7 @@ broken. Standard error says which.`,
 		Example: `  slipway plan --base main --head HEAD
   slipway plan --base v1.2.0 --head v1.3.0 --target production/web-app
   slipway plan --base main --head HEAD --format json | jq '.affected[].changes'`,
-		Args: cobra.NoArgs,
+		Args: none("; name a target with --target"),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&options.Repository, "repo", ".", "a local Git repository, bare or not")
@@ -45,13 +45,12 @@ broken. Standard error says which.`,
 	flags.StringVar(&format, "format", "text", "text, markdown or json")
 	flags.BoolVar(&options.Offline, "offline", false, "ask no cluster: compare what base and head render")
 	flags.BoolVar(&options.DryRunAll, "dry-run-all", false, "have the API server judge every object, also those that the live state shows to be unchanged")
-	options.BindClusterFlags(flags)
-	must(cmd.MarkFlagRequired("base"))
+	bindClusters(cmd, options.BindClusterFlags, options.Contexts)
 	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "markdown", "json"}, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return options.Contexts(), cobra.ShellCompDirectiveNoFileComp
-	}))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if options.Base == "" {
+			return errors.New("slipway plan needs --base, the commit, branch or tag that --head would be merged into, e.g. --base main")
+		}
 		if !slices.Contains([]string{"text", "markdown", "json"}, format) {
 			return fmt.Errorf("--format %s is unknown; write text, markdown or json", format)
 		}

@@ -17,8 +17,8 @@ import (
 func newPolicy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Work on policies",
-		Args:  cobra.NoArgs,
+		Short: "Run the tests of policies",
+		Args:  commandsOnly,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
@@ -28,7 +28,7 @@ func newPolicy() *cobra.Command {
 that policies may use, and runs every rule test_* of their *_test.rego files. It
 exits with 1 when a test fails or a policy does not compile.`,
 		Example: `  slipway policy test policies`,
-		Args:    oneArg("one directory of policies"),
+		Args:    takes(1, 1, "one directory of policies"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := readDirectory(args[0])
 			if err != nil {

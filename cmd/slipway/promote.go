@@ -27,7 +27,7 @@ Exit codes: 0 it is carried, or is the same already; 2 something is not carried,
 the output says why; 1 the command failed.`,
 		Example: `  slipway promote staging production            # what would change?
   slipway promote staging production web-app --write && git diff`,
-		Args:              cobra.MinimumNArgs(2),
+		Args:              takes(2, 1000, "FROM and TO, two environments, e.g. slipway promote staging production"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	bindCheckout(cmd, &options.Checkout)

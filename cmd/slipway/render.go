@@ -24,7 +24,7 @@ Values of Secrets are printed as they would be applied, as kustomize build does;
 --mask replaces them, and every other sensitive field, by marks.`,
 		Example: `  slipway render --ref main --target production/web-app
   slipway render --ref HEAD --path apps/web-app/base | kubectl apply --dry-run=server -f -`,
-		Args: cobra.NoArgs,
+		Args: none("; name a target with --target, a directory with --path"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.Target != "" && options.Path != "" {
 				return errors.New("--target and --path exclude each other; give one of them")

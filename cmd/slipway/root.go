@@ -42,15 +42,19 @@ repository, and slipway apply brings the clusters to what one of them says.`,
 		Version:       describedVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// Without Args and with something to run, cobra takes an unknown command for a
-		// mistake, and names the nearest.
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          commandsOnly,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newPlan(), newApply(), newStatus(), newHistory(), newPromote(), newDrift(), newRender(), newPolicy(), newConfig(), newServe(), newJobs(), newMigrate(), newWorker(), newVersion())
+	arrange(root)
+	root.AddCommand(in(looking, newPlan(), newRender(), newStatus(), newHistory(), newDrift())...)
+	root.AddCommand(in(changing, newApply(), newPromote())...)
+	root.AddCommand(in(checking, newConfig(), newPolicy())...)
+	root.AddCommand(in(serving, newServe(), newJobs(), newMigrate())...)
+	root.AddCommand(newWorker(), newVersion())
 	return root
 }
 
@@ -58,7 +62,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  none(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), describedVersion())
 			return err
@@ -86,16 +90,6 @@ func buildVersion() string {
 		}
 	}
 	return info.Main.Version
-}
-
-// oneArg wants exactly one argument, and says what it is.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return fmt.Errorf("%s takes %s; %d were given", cmd.CommandPath(), what, len(args))
-		}
-		return nil
-	}
 }
 
 // terminal reports whether a stream is one, and colour is welcome on it.

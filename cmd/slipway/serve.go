@@ -28,7 +28,7 @@ SLIPWAY_GITHUB_APP_ID, SLIPWAY_GITHUB_PRIVATE_KEY, SLIPWAY_GITHUB_WEBHOOK_SECRET
 SLIPWAY_INTERNAL_TOKEN. Traces go to OTEL_EXPORTER_OTLP_ENDPOINT where that is set.`,
 		Example: `  slipway serve --config slipway.yaml --setup
   slipway serve --config slipway.yaml`,
-		Args: cobra.NoArgs,
+		Args: none(""),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&file, "config", "", "the operator's configuration file")

@@ -25,7 +25,7 @@ It exits with 0 whatever the status is, and with 1 when the command failed.`,
 		Example: `  slipway status
   slipway status production --ref main
   slipway status --format json | jq -r '.targets[] | select(.health != "healthy").target'`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "one environment or target, or none for all"),
 	}
 	bindCheckout(cmd, &options.Checkout)
 	bindFormat(cmd, &format)
