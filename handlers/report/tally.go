@@ -55,13 +55,13 @@ func count(parts ...Part) tally {
 // compared is how many objects were held against what is live, or would have been.
 func (t tally) compared() int { return t.objects - t.actions[preview.Encrypted] }
 
-// changes prints "2 create, 5 update", the actions in their fixed order; empty
+// changes prints "2 creates, 5 updates", the actions in their fixed order; empty
 // when nothing would be done.
 func (t tally) changes() string {
 	var words []string
 	for _, action := range []preview.Action{preview.Create, preview.Update, preview.Replace, preview.Delete} {
 		if n := t.actions[action]; n > 0 {
-			words = append(words, number(n)+" "+string(action))
+			words = append(words, plural(n, string(action)))
 		}
 	}
 	return strings.Join(words, ", ")
