@@ -250,7 +250,7 @@ func (p PromotionReport) notCarried(b brevity) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("<details><summary>Not carried: %s %s between the two environments and %s</summary>\n\n", plural(len(lines), "other field"), agree(len(lines), "differs", "differ"), agree(len(lines), "stays", "stay")) +
+	return fmt.Sprintf("<details><summary>Not carried: %s between the two environments %s</summary>\n\n", plural(len(lines), "other difference"), agree(len(lines), "stays", "stay")) +
 		list(lines, b.items, "field", func(l string) string { return l }) + "</details>\n"
 }
 
