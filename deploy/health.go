@@ -1,6 +1,9 @@
 package deploy
 
 import (
+	"regexp"
+	"slices"
+
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -35,6 +38,9 @@ func healthOf(step preview.Step, live map[string]any, unbound func(map[string]an
 	}
 	switch result.Status {
 	case status.FailedStatus:
+		if step.ID.Kind == "CustomResourceDefinition" && ofOtherNames(live) {
+			return health{progressing, result.Message}
+		}
 		return health{broken, result.Message}
 	case status.TerminatingStatus:
 		return health{progressing, "it is being deleted"}
@@ -57,6 +63,40 @@ func current(step preview.Step, live map[string]any, message string) health {
 		return health{progressing, message}
 	}
 	return health{healthy, message}
+}
+
+// inUse is how an API server says which of a CRD's names it does not accept.
+var inUse = regexp.MustCompile(`"([^"]+)" is already in use`)
+
+// ofOtherNames reports whether a CRD's status refuses names that it does not ask for any
+// more: it is from before the last write, which no observed generation tells of a CRD.
+func ofOtherNames(crd map[string]any) bool {
+	names, _, _ := unstructured.NestedMap(crd, "spec", "names")
+	conditions, _, _ := unstructured.NestedSlice(crd, "status", "conditions")
+	for _, item := range conditions {
+		condition, _ := item.(map[string]any)
+		if condition["type"] != "NamesAccepted" || condition["status"] != "False" {
+			continue
+		}
+		message, _ := condition["message"].(string)
+		for _, refused := range inUse.FindAllStringSubmatch(message, -1) {
+			if !asksFor(names, refused[1]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asksFor reports whether a CRD's names have one.
+func asksFor(names map[string]any, name string) bool {
+	for _, field := range []string{"plural", "singular", "kind", "listKind"} {
+		if names[field] == name {
+			return true
+		}
+	}
+	short, _, _ := unstructured.NestedStringSlice(names, "shortNames")
+	return slices.Contains(short, name)
 }
 
 // isComplete reports whether a Job has ended well, or is not to begin.

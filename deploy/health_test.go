@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/slipwayhq/slipway/deploy/inventory"
+	"github.com/slipwayhq/slipway/preview"
+	"github.com/slipwayhq/slipway/render"
 )
 
 func TestCrashNamesThePodsReason(t *testing.T) {
@@ -134,5 +138,41 @@ func TestRequestsWhileWaitingDoNotGrowWithObjects(t *testing.T) {
 	// The lease is renewed by the clock, which may tick once more or less.
 	if many > few+3 {
 		t.Errorf("12 objects took %d reads to wait for, 1 took %d", many, few)
+	}
+}
+
+// A CRD has no observed generation: what its status says of names that it has no more is
+// no reason to give up, and what it says of those that it has is.
+func TestDefinitionIsJudgedByTheNamesItHas(t *testing.T) {
+	t.Parallel()
+	crd := func(names, refused string) map[string]any {
+		var object map[string]any
+		text := "kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\nmetadata: {name: ships.example.com}\nspec: {names: " + names + `}
+status:
+  conditions:
+    - {type: NamesAccepted, status: "False", reason: Conflict, message: '` + refused + `'}
+    - {type: Established, status: "False", reason: NotAccepted, message: not all names are accepted}
+`
+		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatal(err)
+		}
+		return object
+	}
+	step := preview.Step{ID: render.ObjectID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "ships.example.com"}}
+	const boat, both = `"boat" is already in use`, `["boat" is already in use, "b" is already in use]`
+	for _, test := range []struct {
+		names, refused string
+		want           healthState
+	}{
+		{"{plural: ships, singular: boat, kind: Ship}", boat, broken},
+		{"{plural: ships, singular: ship, kind: Ship, shortNames: [s, boat]}", boat, broken},
+		{"{plural: ships, singular: ship, kind: Ship, shortNames: [boat, b]}", both, broken},
+		{"{plural: ships, singular: ship, kind: Ship}", boat, progressing},
+		{"{plural: ships, singular: ship, kind: Ship, shortNames: [boat]}", both, progressing},
+		{"{plural: ships, kind: Ship}", "of another kind", broken},
+	} {
+		if got := healthOf(step, crd(test.names, test.refused), nil); got.state != test.want {
+			t.Errorf("%s, refused %s: %v (%s), want %v", test.names, test.refused, got.state, got.message, test.want)
+		}
 	}
 }
