@@ -16,9 +16,12 @@ import (
 
 // Limits of what a file may be. A real one has a few hundred lines.
 const (
-	maxBytes  = 256 << 10
-	maxValues = 20_000 // with every alias written out
-	maxDepth  = 100
+	maxBytes   = 256 << 10
+	maxValues  = 20_000 // with every alias written out
+	maxWritten = 1 << 20
+	maxDepth   = 100
+	maxKey     = 256  // bytes
+	maxPlace   = 4096 // bytes of the keys that lead to a value
 )
 
 // A pointer is the place of a value: the keys and indexes that lead to it, each
@@ -63,6 +66,7 @@ type document struct {
 
 	out      bytes.Buffer
 	values   int
+	tooMuch  bool // what the aliases stand for is more than anybody means; reported
 	problems *problems
 	open     map[*yaml.Node]bool // aliases being written out
 }
@@ -129,7 +133,7 @@ func decode(content []byte) (nodes []*yaml.Node, err error) {
 // call reports what JSON cannot hold, and duplicate keys.
 func (d *document) json(unwanted map[pointer]bool) []byte {
 	d.out.Reset()
-	d.values = 0
+	d.values, d.tooMuch = 0, false
 	d.open = make(map[*yaml.Node]bool)
 	d.lines = make(map[pointer]int)
 	d.refused = make(map[pointer]bool)
@@ -139,20 +143,36 @@ func (d *document) json(unwanted map[pointer]bool) []byte {
 }
 
 // over reports whether the document is larger than anything sensible.
-func (d *document) over() bool { return d.values > maxValues }
+func (d *document) over() bool { return d.tooMuch }
+
+// count counts values that a node stands for, and reports whether there is no more
+// room. Whatever writes out an alias asks before it does.
+func (d *document) count(node *yaml.Node, values int) bool {
+	if d.tooMuch {
+		return true
+	}
+	most, of := 0, ""
+	if d.values += values; d.values > maxValues {
+		most, of = maxValues, "values"
+	} else if d.out.Len() > maxWritten {
+		most, of = maxWritten, "bytes"
+	}
+	if most > 0 {
+		d.tooMuch = true
+		d.problems.add(node.Line, fmt.Sprintf("the file has more than %d %s with its aliases written out", most, of), "use fewer aliases")
+	}
+	return d.tooMuch
+}
 
 func (d *document) write(at pointer, node *yaml.Node, depth int) {
-	d.values++
-	if _, known := d.lines[at]; !known {
+	full := d.count(node, 1)
+	if _, known := d.lines[at]; !known && !full {
 		d.lines[at] = node.Line
 	}
 	switch {
-	case d.over():
-		if d.values == maxValues+1 {
-			d.problems.add(node.Line, fmt.Sprintf("the file has more than %d values with its aliases written out", maxValues), "use fewer aliases")
-		}
+	case full:
 		d.out.WriteString("null")
-	case depth > maxDepth:
+	case depth > maxDepth || len(at) > maxPlace:
 		d.problems.add(node.Line, "the file is nested too deeply", "")
 		d.out.WriteString("null")
 	case d.unwanted[at]:
@@ -221,6 +241,8 @@ func (d *document) pairs(node *yaml.Node) []pair {
 			merged = append(merged, value)
 		case key.Kind != yaml.ScalarNode || strings.Contains(key.Value, "\n"):
 			d.problems.add(key.Line, "a key is "+nodeKind(key)+", but must be one line of text", "write a name before the colon")
+		case len(key.Value) > maxKey:
+			d.problems.add(key.Line, fmt.Sprintf("a key has %d bytes, more than the %d allowed", len(key.Value), maxKey), "write a name before the colon")
 		case twice:
 			d.problems.add(key.Line, fmt.Sprintf("the key %q is written twice, first on line %d", key.Value, first), "keep one of them")
 		default:
@@ -242,8 +264,11 @@ func (d *document) pairs(node *yaml.Node) []pair {
 // merge returns what the value of a << key stands for: one mapping, or a list of
 // them of which the first wins.
 func (d *document) merge(node *yaml.Node, depth int) []pair {
-	if d.values++; depth > 10 || d.over() {
+	if depth > 10 {
 		d.problems.add(node.Line, "<< is nested too deeply", "write the keys out")
+		return nil
+	}
+	if d.count(node, 1+len(node.Content)) {
 		return nil
 	}
 	switch node.Kind {
@@ -262,7 +287,7 @@ func (d *document) merge(node *yaml.Node, depth int) []pair {
 			switch {
 			case key.Tag == "!!merge":
 				all = append(all, d.merge(value, depth+1)...)
-			case key.Kind == yaml.ScalarNode:
+			case key.Kind == yaml.ScalarNode && len(key.Value) <= maxKey: // a longer one is told where it stands
 				all = append(all, pair{key, value})
 			}
 		}
