@@ -103,7 +103,7 @@ func TestAnUndoneSweepIsDueStill(t *testing.T) {
 
 func TestDueIsWhatTheScheduleSays(t *testing.T) {
 	at := func(clock string) time.Time {
-		moment, err := time.Parse("15:04:05", clock)
+		moment, err := time.Parse(time.DateTime, "2026-11-01 "+clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +118,7 @@ func TestDueIsWhatTheScheduleSays(t *testing.T) {
 		{"*/15 * * * *", "12:14:59", "12:15:00", "deployer", true},
 		{"*/15 * * * *", "12:10:00", "12:15:00", "", false}, // nobody to look as
 		{"0 3 * * *", "02:00:00", "04:00:00", "deployer", true},
+		{"0 3 31 2 *", "02:00:00", "04:00:00", "deployer", false}, // no February has it
 	} {
 		settings := config.DefaultEnvironment("production")
 		settings.Drift.Schedule, settings.ServiceAccount = test.schedule, test.account

@@ -135,5 +135,6 @@ func due(environment config.Environment, job Sweep) bool {
 	if err != nil || environment.ServiceAccount == "" {
 		return false // the configuration has checked it
 	}
-	return !schedule.Next(job.Since.UTC()).After(job.Until.UTC())
+	next := schedule.Next(job.Since.UTC()) // zero where it never comes due
+	return !next.IsZero() && !next.After(job.Until.UTC())
 }

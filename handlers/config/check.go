@@ -188,8 +188,10 @@ func (c checker) drift(at pointer, d deploy.DriftSettings) {
 		const hint = `write five fields: minute, hour, day of month, month, day of week, e.g. "*/15 * * * *"`
 		if len(strings.Fields(d.Schedule)) != 5 || strings.Contains(d.Schedule, "=") { // not @every, no time zone
 			c.add(schedule, hint, "is %q, which is not a cron expression of five fields", d.Schedule)
-		} else if _, err := cron.ParseStandard(d.Schedule); err != nil {
+		} else if parsed, err := cron.ParseStandard(d.Schedule); err != nil {
 			c.add(schedule, hint, "is %q, which is not a cron expression: %v", d.Schedule, err)
+		} else if parsed.Next(time.Unix(0, 0).UTC()).IsZero() {
+			c.add(schedule, "write a day that the month has", "is %q, which never comes due", d.Schedule)
 		}
 	}
 	for i, rule := range d.Ignore {
