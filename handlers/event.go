@@ -50,13 +50,13 @@ func (e PullRequestEvent) Jobs() []Job {
 type RerunEvent struct {
 	Repository Repository
 	Head       render.Commit
-	HeadBranch string // empty for a pull request from a fork
+	HeadBranch string // a name that anybody may have given; may be empty for a pull request from a fork
 }
 
 // Jobs implements [Event].
 func (e RerunEvent) Jobs() []Job {
 	if base, ok := queuedBranch(e.HeadBranch); ok {
-		return []Job{PlanGroup{Repository: e.Repository, BaseRef: base, Head: e.Head, Again: true}}
+		return []Job{PlanGroup{Repository: e.Repository, BaseRef: base, Branch: e.HeadBranch, Head: e.Head, Again: true}}
 	}
 	return []Job{Rerun{Repository: e.Repository, Head: e.Head}}
 }

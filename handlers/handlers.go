@@ -132,8 +132,9 @@ type Repo interface {
 	// newest first, along first parents; all down to the first where from is empty,
 	// to alone where it is no ancestor. At most most.
 	Since(ctx context.Context, from, to render.Commit, most int) ([]render.Commit, error)
-	// Parent returns a commit's first parent.
-	Parent(ctx context.Context, commit render.Commit) (render.Commit, error)
+	// MergeBase returns the best common ancestor of two commits. That there is none is a
+	// [*render.Problem].
+	MergeBase(ctx context.Context, a, b render.Commit) (render.Commit, error)
 	Tree(ctx context.Context, commit render.Commit) (render.Tree, error)
 	// Merge returns the tree that merging head into base gives, or the paths that conflict.
 	Merge(ctx context.Context, base, head render.Commit) (tree render.Tree, conflicts []string, err error)

@@ -112,8 +112,9 @@ func (j JudgePull) Key() string { return fmt.Sprintf("judge/%s#%d", j.Repository
 // PlanGroup plans a merge group's own tree and concludes the gate on its head.
 type PlanGroup struct {
 	Repository Repository    `json:"repository"`
-	Base       render.Commit `json:"base,omitempty"` // the head's first parent where empty
-	BaseRef    string        `json:"base_ref"`       // the branch's name, without refs/heads/
+	Base       render.Commit `json:"base,omitempty"`   // empty for a re-run: Git is asked, see Branch
+	BaseRef    string        `json:"base_ref"`         // the branch's name, without refs/heads/
+	Branch     string        `json:"branch,omitempty"` // by whose name alone a re-run is known to be of a group
 	Head       render.Commit `json:"head"`
 	Again      bool          `json:"again,omitempty"`
 }

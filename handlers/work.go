@@ -210,6 +210,16 @@ func (w *Worker) pullReport(ctx context.Context, job PlanPull, pull Pull) (repor
 
 // planGroup plans a merge group: its head is the merge result, made by GitHub.
 func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
+	if job.Base == "" {
+		base, err := w.grouped(ctx, job)
+		if errors.Is(err, ErrGone) {
+			return w.rerun(ctx, Rerun{Repository: job.Repository, Head: job.Head})
+		}
+		if err != nil {
+			return err
+		}
+		job.Base = base
+	}
 	if err := w.Checks.Start(ctx, job.Repository, job.Head, job.Again); err != nil {
 		return err
 	}
@@ -224,23 +234,41 @@ func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
 }
 
 func (w *Worker) groupReport(ctx context.Context, job PlanGroup) (report.Report, error) {
-	commits := []render.Commit{job.Head}
-	if job.Base != "" {
-		commits = append(commits, job.Base)
-	}
-	repo, err := w.Trees.Open(ctx, job.Repository, nil, commits)
+	repo, err := w.Trees.Open(ctx, job.Repository, nil, []render.Commit{job.Head, job.Base})
 	if err != nil {
 		return report.Report{}, err
 	}
-	base := job.Base
-	if base == "" {
-		if base, err = repo.Parent(ctx, job.Head); err != nil {
-			return report.Report{}, err
-		}
-	}
 	return w.Planner.Report(ctx, repo, Comparison{
-		Repository: job.Repository, BaseRef: job.BaseRef, Base: base, Head: job.Head, Merged: true, Trusted: true,
+		Repository: job.Repository, BaseRef: job.BaseRef, Base: job.Base, Head: job.Head, Merged: true, Trusted: true,
 	})
+}
+
+// grouped returns what a merge group is based on that is known by its branch's name
+// alone: where it left its base branch, since the commit below a head may be another
+// pull request's of the same group. ErrGone where the head is no group's, or no longer:
+// a fork's branch may have such a name, and so may one that somebody pushed.
+func (w *Worker) grouped(ctx context.Context, job PlanGroup) (render.Commit, error) {
+	none := fmt.Errorf("merge group %s: %w", job.Head.Short(), ErrGone)
+	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, job.Head)
+	if err != nil {
+		return "", err
+	}
+	if len(numbers) > 0 || job.Branch == "" {
+		return "", none
+	}
+	branch, onto := "refs/heads/"+job.Branch, "refs/heads/"+job.BaseRef
+	repo, err := w.Trees.Open(ctx, job.Repository, []string{branch, onto}, nil)
+	if err != nil {
+		return "", err
+	}
+	if at, err := repo.Resolve(ctx, branch); err != nil || at != job.Head {
+		return "", errors.Join(none, err)
+	}
+	base, err := repo.Resolve(ctx, onto)
+	if err != nil {
+		return "", err
+	}
+	return repo.MergeBase(ctx, base, job.Head)
 }
 
 // rerun queues a plan for every open pull request at a commit.

@@ -17,7 +17,9 @@ func TestBombsStaySmall(t *testing.T) {
 		}
 		return b.String()
 	}
-	list := func(item string, n int) string { return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]" }
+	list := func(item string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
 	long := strings.Repeat("k", 60_000)
 	for _, test := range []struct{ name, content, says string }{
 		{"a mapping that is merged over and over", "base: &a\n" + keys(8000) + "layout:\n  <<: " + list("*a", 19_000) + "\n", "values"},

@@ -73,21 +73,6 @@ func TestNoRepository(t *testing.T) {
 	}
 }
 
-func TestParent(t *testing.T) {
-	h := newHost(t)
-	first, second := h.commit(t, "main", map[string]string{"f": "1"}), h.commit(t, "main", map[string]string{"f": "2"})
-	m := open(t, h)
-	fetch(t, m, second)
-	if got, err := m.Parent(context.Background(), second); err != nil || got != first {
-		t.Errorf("Parent = %s, %v, want %s", got, err, first)
-	}
-	for _, commit := range []render.Commit{first, render.Commit(strings.Repeat("1", 40))} {
-		if got, err := m.Parent(context.Background(), commit); !errors.Is(err, ErrUnknownCommit) {
-			t.Errorf("Parent(%s) = %s, %v, want ErrUnknownCommit", commit, got, err)
-		}
-	}
-}
-
 // The second fetch says what is there already, and gets only what is new.
 func TestFetchIsIncremental(t *testing.T) {
 	h := newHost(t)
