@@ -33,10 +33,11 @@ func timedOut(after time.Duration, known report.Report) report.Check {
 	}
 }
 
-// closed is the gate of a pull request that ended before it was planned.
+// closed is the gate of a pull request that ended before it was planned. It is no
+// neutral one, with which the commit could be merged by whoever opens another.
 func closed() report.Check {
 	return report.Check{
-		Name: report.GateName, Conclusion: report.Neutral,
+		Name: report.GateName, Conclusion: report.Cancelled,
 		Title:   "Closed before it was planned",
 		Summary: "No open pull request has this commit as its head any more. It is planned when one is reopened.",
 	}
@@ -60,6 +61,12 @@ func overtaken(by render.Commit) report.Check {
 	}
 }
 
+// about says of the gate, the first of a pull request's checks, what it is of.
+func about(pull Pull, checks ...report.Check) []report.Check {
+	checks[0].About = []string{pull.about()}
+	return checks
+}
+
 // combine makes one set of checks of those of several pull requests with the same
 // head: a commit has only one gate, which takes the worst of them, and each pull
 // request's other checks carry its number.
@@ -81,6 +88,7 @@ func combine(pulls []int, checks [][]report.Check) []report.Check {
 				gate.Conclusion = check.Conclusion
 			}
 			gate.Annotations = append(gate.Annotations, check.Annotations...)
+			gate.About = append(gate.About, check.About...)
 			lines = append(lines, fmt.Sprintf("- #%d: **%s**, %s", number, check.Conclusion, check.Title))
 		}
 	}
@@ -127,7 +135,7 @@ func (w *Worker) alone(ctx context.Context, job PlanPull, pull Pull) (bool, erro
 // planShared concludes the checks of a head with what each of its open pull requests
 // needs said. One that is closed or gone by now needs nothing said.
 func (w *Worker) planShared(ctx context.Context, job PlanHead) error {
-	if err := w.Checks.Start(ctx, job.Repository, job.Head, false); err != nil {
+	if err := w.Checks.Start(ctx, job.Repository, job.Head, "", false); err != nil {
 		return err
 	}
 	numbers, err := w.Pulls.PullsAt(ctx, job.Repository, job.Head)
@@ -164,10 +172,10 @@ func (w *Worker) others(ctx context.Context, job PlanPull, number int, head rend
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, other) })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return []report.Check{timedOut(w.deadline(), r)}, nil
+		return about(other, timedOut(w.deadline(), r)), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return report.Checks(r), nil
+	return about(other, report.Checks(r)...), nil
 }

@@ -6,6 +6,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/slipwayhq/slipway/deploy"
@@ -55,6 +56,10 @@ type Pull struct {
 	Labels   []string
 }
 
+// about is what the gate is of when this is planned: not the head alone, which may be
+// another pull request's, into a branch with other policies.
+func (p Pull) about() string { return fmt.Sprintf("#%d into %s", p.Number, p.Base.Branch) }
+
 // A Ref is a branch and the commit that it is at.
 type Ref struct {
 	Branch string
@@ -98,9 +103,9 @@ type Comments interface {
 // Checks keeps check runs.
 type Checks interface {
 	// Start shows the gate (report.GateName) as in progress on a commit, unless it
-	// has concluded there already and what it concluded may still hold (again is
-	// not set).
-	Start(ctx context.Context, repo Repository, commit render.Commit, again bool) error
+	// has concluded there already and what it concluded may still hold: again is not
+	// set, and it was about the same (report.Check.About), or about is empty.
+	Start(ctx context.Context, repo Repository, commit render.Commit, about string, again bool) error
 	// Conclude makes the commit's check runs of this App those given, without a
 	// write for those that say the same already; runs of ours that are no longer
 	// given are concluded as neutral, saying that they are superseded.

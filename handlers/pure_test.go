@@ -135,7 +135,13 @@ func TestOneHeadHasOneGate(t *testing.T) {
 	if alone[1].Name != environment.Name {
 		t.Errorf("the check of one pull request is called %s", alone[1].Name)
 	}
-	both := combine([]int{7, 8}, [][]report.Check{{gate(report.Success), environment}, {gate(report.Failure), environment}})
+	about := func(c report.Check, what string) report.Check { c.About = []string{what}; return c }
+	both := combine([]int{7, 8}, [][]report.Check{
+		{about(gate(report.Success), "#7 into main"), environment}, {about(gate(report.Failure), "#8 into release"), environment},
+	})
+	if diff := cmp.Diff([]string{"#7 into main", "#8 into release"}, both[0].About); diff != "" {
+		t.Errorf("the gate of both is about (-want +got):\n%s", diff)
+	}
 	var names []string
 	for _, check := range both {
 		names = append(names, check.Name)

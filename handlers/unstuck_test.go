@@ -20,9 +20,12 @@ type gates struct {
 	at      map[render.Commit]Gate
 	asked   int
 	written []string
+	started []string // what starts were about
+	about   [][]string
 }
 
-func (g *gates) Start(_ context.Context, _ Repository, commit render.Commit, _ bool) error {
+func (g *gates) Start(_ context.Context, _ Repository, commit render.Commit, about string, _ bool) error {
+	g.started = append(g.started, about)
 	if g.at == nil {
 		g.at = map[render.Commit]Gate{}
 	}
@@ -33,7 +36,7 @@ func (g *gates) Start(_ context.Context, _ Repository, commit render.Commit, _ b
 }
 
 func (g *gates) Conclude(_ context.Context, _ Repository, commit render.Commit, checks []report.Check, _ bool) error {
-	g.written = append(g.written, fmt.Sprint(commit, " ", checks[0].Conclusion, " ", checks[0].Title))
+	g.written, g.about = append(g.written, fmt.Sprint(commit, " ", checks[0].Conclusion, " ", checks[0].Title)), append(g.about, checks[0].About)
 	g.at[commit] = Gate{Started: noon, Concluded: true}
 	return nil
 }
@@ -69,7 +72,7 @@ func TestNothingStaysInProgress(t *testing.T) {
 		written []string
 		jobs    []Job
 	}{
-		{"closed while it was planned", openPulls{}, map[render.Commit]Gate{"abc": running}, []string{"abc neutral Closed before it was planned"}, nil},
+		{"closed while it was planned", openPulls{}, map[render.Commit]Gate{"abc": running}, []string{"abc cancelled Closed before it was planned"}, nil},
 		{"closed after it was planned", openPulls{}, map[render.Commit]Gate{"abc": over}, nil, nil},
 		{"closed before anything was said", openPulls{}, nil, nil, nil},
 		{"another has the head", openPulls{8: pullAt(8, "open", "abc")}, map[render.Commit]Gate{"abc": running}, nil, []Job{PlanPull{Number: 8, Missing: true}}},
@@ -128,7 +131,7 @@ func TestBegunHeadsAreKept(t *testing.T) {
 	if err := w.planPull(t.Context(), PlanPull{Number: 1, Before: []render.Commit{"old"}}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"new neutral Closed before it was planned", "old failure Superseded by new"}, checks.written); diff != "" {
+	if diff := cmp.Diff([]string{"new cancelled Closed before it was planned", "old failure Superseded by new"}, checks.written); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	checks.at, checks.written = map[render.Commit]Gate{"old": running, "new": running}, nil

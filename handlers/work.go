@@ -103,7 +103,7 @@ func (w *Worker) GiveUp(ctx context.Context, job Job, _ error) error {
 		if err != nil || pull.State != "open" {
 			return err
 		}
-		if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, checks, true); err != nil {
+		if err := w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, about(pull, checks...), true); err != nil {
 			return err
 		}
 		return w.replaced(ctx, job, pull.Head.Commit)
@@ -147,18 +147,18 @@ func (w *Worker) planPull(ctx context.Context, job PlanPull) error {
 // planHead plans the pull request's head and says so in checks and comment.
 func (w *Worker) planHead(ctx context.Context, job PlanPull, pull Pull) error {
 	w.concluded.drop(job.Repository, pull.Head.Commit)
-	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit, job.Again); err != nil {
+	if err := w.Checks.Start(ctx, job.Repository, pull.Head.Commit, pull.about(), job.Again); err != nil {
 		return err
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.pullReport(ctx, job, pull) })
 	if errors.Is(err, context.DeadlineExceeded) {
-		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, []report.Check{timedOut(w.deadline(), r)}, true)
+		return w.Checks.Conclude(ctx, job.Repository, pull.Head.Commit, about(pull, timedOut(w.deadline(), r)), true)
 	}
 	if err != nil {
 		return err
 	}
 	r.Notices = append(r.Notices, w.delays.notice(job, w.now())...)
-	if err := w.conclude(ctx, job, pull, report.Checks(r)); err != nil {
+	if err := w.conclude(ctx, job, pull, about(pull, report.Checks(r)...)); err != nil {
 		return err
 	}
 	err = w.Comments.Publish(ctx, job.Repository, pull.Number, report.Comment(r))
@@ -220,7 +220,7 @@ func (w *Worker) planGroup(ctx context.Context, job PlanGroup) error {
 		}
 		job.Base = base
 	}
-	if err := w.Checks.Start(ctx, job.Repository, job.Head, job.Again); err != nil {
+	if err := w.Checks.Start(ctx, job.Repository, job.Head, "", job.Again); err != nil {
 		return err
 	}
 	r, err := w.report(ctx, func(ctx context.Context) (report.Report, error) { return w.groupReport(ctx, job) })

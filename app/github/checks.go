@@ -24,12 +24,12 @@ type Checks struct {
 func (a *App) Checks() *Checks { return &Checks{app: a} }
 
 // Start implements [handlers.Checks]. It spends a write only where the commit has
-// no run of that name, or none that is under way and again is set: then a new run
-// takes the place of the one that concluded.
-func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit render.Commit, again bool) error {
+// no run of that name, or one that concluded about something else, or anything while
+// again is set: then a new run takes the place of the one that concluded.
+func (c *Checks) Start(ctx context.Context, repo handlers.Repository, commit render.Commit, about string, again bool) error {
 	name := report.GateName
 	runs, err := c.list(ctx, repo, commit, name)
-	if err != nil || runs[name] != nil && (!again || !runs[name].done) {
+	if known := runs[name]; err != nil || known != nil && (!known.done || !again && known.about(about)) {
 		return err
 	}
 	status := "in_progress"

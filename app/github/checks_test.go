@@ -58,10 +58,10 @@ func TestConclude(t *testing.T) {
 	gate, staging := check("slipway", report.Success, 0), check("slipway / staging", report.Success, 0)
 	production := check("slipway / production", report.Failure, 3)
 
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", false))
 	w.runsAre(`slipway in_progress  "" 0`)
 	w.expect(listRuns, createRun)
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", false))
 	w.expect(listRuns)
 
 	w.conclude(false, gate, staging, production)
@@ -72,11 +72,11 @@ func TestConclude(t *testing.T) {
 
 	w.conclude(false, gate, staging, production)
 	w.expect(listRuns)
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", false))
 	w.expect(listRuns) // it has concluded: no write
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, true))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", true))
 	w.expect(listRuns, createRun) // what it concluded holds no more
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, true))
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", true))
 	w.expect(listRuns)
 	w.conclude(true, gate)
 	w.expect(listRuns, updateRun, createRun, updateRun) // the others are no longer part of it
@@ -94,6 +94,49 @@ func TestConclude(t *testing.T) {
 	w.expect(listRuns, createRun) // a new run: annotations cannot be taken back
 	w.conclude(false, gate, staging)
 	w.expect(listRuns)
+}
+
+// What the gate concluded of one pull request is nothing said of another with the same
+// head, nor of the same one into another branch: it is in progress until that is known.
+// What is the same conclusion is kept, and costs no write.
+func TestAConclusionIsOfWhatItIsAbout(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	start := func(about string, want ...string) {
+		t.Helper()
+		w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, about, false))
+		w.expect(want...)
+	}
+	gate := check("slipway", report.Success, 0)
+	gate.About = []string{"#7 into loose"}
+	w.conclude(false, gate)
+	w.expect(listRuns, createRun)
+	start("#7 into loose", listRuns)
+	start("", listRuns)
+	start("#7 into main", listRuns, createRun)
+	w.runsAre(`slipway in_progress  "" 0`)
+	start("#7 into main", listRuns) // once
+
+	gate.About = []string{"#7 into main", "#8 into main"}
+	w.conclude(false, gate)
+	w.expect(listRuns, updateRun)
+	w.conclude(false, gate)
+	w.expect(listRuns)
+	start("#7 into main", listRuns)
+	start("#8 into main", listRuns)
+	start("#9 into main", listRuns, createRun)
+
+	gate.About = nil // closed, or gone: of nobody's any more
+	w.conclude(false, gate)
+	w.expect(listRuns, updateRun)
+	start("#7 into main", listRuns, createRun)
+
+	for n := range 30 { // however many there are, the id stays short
+		gate.About = append(gate.About, fmt.Sprintf("#%d into %s", n, strings.Repeat("a-long-name/", 20)))
+	}
+	w.conclude(false, gate)
+	if id := w.repo.CheckRuns(string(w.head))[0].ExternalID; len(id) > 200 {
+		t.Errorf("the external id has %d characters: %s", len(id), id)
+	}
 }
 
 // A text that is no more is emptied, not left standing.
@@ -233,7 +276,7 @@ func TestConcludeLinks(t *testing.T) {
 // A commit that is nowhere is refused by GitHub, and said to be so.
 func TestConcludeOnNoCommit(t *testing.T) {
 	w := newWorld(t, standin.Options{})
-	err := w.slipway.Checks().Start(t.Context(), w.where, render.Commit(strings.Repeat("0", 40)), false)
+	err := w.slipway.Checks().Start(t.Context(), w.where, render.Commit(strings.Repeat("0", 40)), "", false)
 	if !errors.Is(err, github.ErrRejected) {
 		t.Errorf("got %v, want ErrRejected", err)
 	}

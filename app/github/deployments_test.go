@@ -72,7 +72,7 @@ func TestMark(t *testing.T) {
 // GitHub's own ideas of a deployment, to merge into it and to wait for checks, are off.
 func TestMarkAsksForNothingElse(t *testing.T) {
 	w := newWorld(t, standin.Options{})
-	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, false)) // a check that is not green
+	w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, "", false)) // a check that is not green
 	w.must(w.slipway.Deployments().Mark(t.Context(), w.where, w.head, "production", handlers.DeploymentQueued, ""))
 	for _, call := range w.github.Calls() {
 		if call.Operation != createDeployment {

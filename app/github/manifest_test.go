@@ -58,13 +58,13 @@ var drivers = map[string]func(context.Context, *world, *github.App) error{
 		return errors.Join(err, publish(ctx, w, a.Comments()))
 	},
 	listRuns: func(ctx context.Context, w *world, a *github.App) error {
-		return a.Checks().Start(ctx, w.where, w.head, false)
+		return a.Checks().Start(ctx, w.where, w.head, "", false)
 	},
 	createRun: func(ctx context.Context, w *world, a *github.App) error {
-		return a.Checks().Start(ctx, w.where, w.head, false)
+		return a.Checks().Start(ctx, w.where, w.head, "", false)
 	},
 	updateRun: func(ctx context.Context, w *world, a *github.App) error {
-		return errors.Join(a.Checks().Start(ctx, w.where, w.head, false),
+		return errors.Join(a.Checks().Start(ctx, w.where, w.head, "", false),
 			a.Checks().Conclude(ctx, w.where, w.head, []report.Check{check("slipway", report.Success, 0)}, false))
 	},
 	"apps/list-installations": func(ctx context.Context, _ *world, a *github.App) error {

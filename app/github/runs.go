@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -25,6 +26,7 @@ type content struct {
 	Name, Conclusion, Title, Summary, Text, DetailsURL string
 
 	Annotations []*gogithub.CheckRunAnnotation
+	About       []string
 }
 
 // contentOf trims a check to GitHub's limits. Package report stays within them
@@ -38,6 +40,7 @@ func contentOf(check report.Check, detailsURL string) content {
 		Summary:    cutRunes(check.Summary, outputRunes),
 		Text:       cutRunes(check.Text, outputRunes),
 		DetailsURL: detailsURL,
+		About:      check.About,
 	}
 	if c.Title == "" {
 		c.Title = c.Name
@@ -73,15 +76,34 @@ func annotationOf(a report.Annotation) *gogithub.CheckRunAnnotation {
 	return annotation
 }
 
+// aboutKept is how many things a conclusion can be known to be about; of what is more
+// it is made again.
+const aboutKept = 5
+
 // key identifies what a run says, annotations included, which lists of runs leave
-// out. It is the run's external id; equal keys need no write.
+// out, and then what it is about. It is the run's external id; equal keys need no write.
 func (c content) key() string {
 	encoded, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // strings and numbers only
 	}
-	sum := sha256.Sum256(encoded)
+	key := digest(encoded)
+	for _, about := range c.About[:min(len(c.About), aboutKept)] {
+		key += aboutMark(about)
+	}
+	return key
+}
+
+func aboutMark(about string) string { return "." + digest([]byte(about)) }
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:16])
+}
+
+// about reports whether the run is about something; every run is about "".
+func (r *run) about(what string) bool {
+	return what == "" || strings.Contains(r.key, aboutMark(what))
 }
 
 // A run is a check run as GitHub has it.

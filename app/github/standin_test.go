@@ -129,7 +129,7 @@ func (w *world) plan(checks *github.Checks, comments *github.Comments, text stri
 	pulls := w.slipway.PullRequests()
 	pull, err := pulls.Pull(ctx, w.where, w.pull)
 	w.must(err)
-	w.must(checks.Start(ctx, w.where, pull.Head.Commit, false))
+	w.must(checks.Start(ctx, w.where, pull.Head.Commit, "", false))
 	_, err = pulls.PullsAt(ctx, w.where, pull.Head.Commit)
 	w.must(err)
 	w.must(checks.Conclude(ctx, w.where, pull.Head.Commit, []report.Check{

@@ -38,7 +38,7 @@ func TestNothingIsMadeTwice(t *testing.T) {
 			}
 			return made
 		}},
-		{createRun, func(w *world) error { return w.slipway.Checks().Start(w.t.Context(), w.where, w.head, false) }, runsMade},
+		{createRun, func(w *world) error { return w.slipway.Checks().Start(w.t.Context(), w.where, w.head, "", false) }, runsMade},
 		{createRun, func(w *world) error {
 			return w.slipway.Checks().Conclude(w.t.Context(), w.where, w.head, []report.Check{check("slipway", report.Success, 51)}, false)
 		}, runsMade},
@@ -122,7 +122,7 @@ func TestRerunIsNotMadeTwice(t *testing.T) {
 	checks := w.slipway.Checks()
 	said := []report.Check{check("slipway", report.Success, 0), check("slipway / staging", report.Success, 0)}
 	w.must(checks.Conclude(t.Context(), w.where, w.head, said, false))
-	w.must(checks.Start(t.Context(), w.where, w.head, true))
+	w.must(checks.Start(t.Context(), w.where, w.head, "", true))
 	w.github.Fail(standin.LostAnswer(createRun, 1))
 	w.must(checks.Conclude(t.Context(), w.where, w.head, said, true))
 	if made := runsMade(w); len(made) != 4 {

@@ -77,6 +77,8 @@ const (
 	Neutral        Conclusion = "neutral"
 	ActionRequired Conclusion = "action_required"
 	TimedOut       Conclusion = "timed_out"
+	// Cancelled is of what nobody judged: unlike neutral, it lets nothing be merged.
+	Cancelled Conclusion = "cancelled"
 )
 
 // GateName is the name of the one check that a branch needs to require.
@@ -91,6 +93,9 @@ type Check struct {
 	Summary     string
 	Text        string
 	Annotations []Annotation
+	// About is what the conclusion is of, where that is more than the commit: pull
+	// requests, each with its base. It is kept with the run, and not shown.
+	About []string
 }
 
 // An Annotation is a remark at a place in the source.
