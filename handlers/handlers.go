@@ -119,6 +119,7 @@ type Checks interface {
 type Gate struct {
 	Started   time.Time // zero where there is none
 	Concluded bool
+	Shared    bool // it concluded of several pull requests
 }
 
 // Trees reads repositories' Git objects.

@@ -19,20 +19,27 @@ func (w *Worker) now() time.Time {
 	return w.Planner.Now()
 }
 
-// dismiss concludes a gate that is in progress on a commit that nobody plans any more.
+// dismiss concludes a gate that is in progress on a commit that a pull request has no
+// more and nobody plans. What was concluded of several is concluded anew of the others:
+// a stranger who gives theirs another's head must not keep that from being merged.
 func (w *Worker) dismiss(ctx context.Context, repo Repository, commit render.Commit, as report.Check) error {
 	if w.concluded.has(repo, commit) {
 		return nil
 	}
 	gate, err := w.Checks.Gate(ctx, repo, commit)
-	if err != nil || gate.Started.IsZero() || gate.Concluded {
+	if err != nil || gate.Started.IsZero() || gate.Concluded && !gate.Shared {
 		return err
 	}
 	numbers, err := w.Pulls.PullsAt(ctx, repo, commit)
 	if err != nil {
 		return err
 	}
-	if len(numbers) > 0 { // it is another pull request's head as well
+	switch {
+	case gate.Concluded && len(numbers) > 0:
+		return w.Queue.Insert(ctx, PlanHead{Repository: repo, Head: commit})
+	case gate.Concluded:
+		return nil
+	case len(numbers) > 0: // it is another pull request's head as well
 		return w.Queue.Insert(ctx, PlanPull{Repository: repo, Number: numbers[0], Missing: true})
 	}
 	return w.Checks.Conclude(ctx, repo, commit, []report.Check{as}, false)

@@ -65,6 +65,7 @@ func pullAt(number int, state string, head render.Commit) Pull {
 // is theirs.
 func TestNothingStaysInProgress(t *testing.T) {
 	running, over := Gate{Started: noon}, Gate{Started: noon, Concluded: true}
+	shared := Gate{Started: noon, Concluded: true, Shared: true}
 	for _, tc := range []struct {
 		name    string
 		pulls   openPulls
@@ -75,6 +76,8 @@ func TestNothingStaysInProgress(t *testing.T) {
 		{"closed while it was planned", openPulls{}, map[render.Commit]Gate{"abc": running}, []string{"abc cancelled Closed before it was planned"}, nil},
 		{"closed after it was planned", openPulls{}, map[render.Commit]Gate{"abc": over}, nil, nil},
 		{"closed before anything was said", openPulls{}, nil, nil, nil},
+		{"another has the head, and both were judged", openPulls{8: pullAt(8, "open", "abc")}, map[render.Commit]Gate{"abc": shared}, nil, []Job{PlanHead{Head: "abc"}}},
+		{"another had the head", openPulls{}, map[render.Commit]Gate{"abc": shared}, nil, nil},
 		{"another has the head", openPulls{8: pullAt(8, "open", "abc")}, map[render.Commit]Gate{"abc": running}, nil, []Job{PlanPull{Number: 8, Missing: true}}},
 	} {
 		checks, queue := &gates{at: tc.at}, new(inserted)

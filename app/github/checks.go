@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	gogithub "github.com/google/go-github/v60/github"
 
@@ -48,7 +49,7 @@ func (c *Checks) Gate(ctx context.Context, repo handlers.Repository, commit rend
 		return handlers.Gate{}, err
 	}
 	gate := runs[report.GateName]
-	return handlers.Gate{Started: gate.started, Concluded: gate.done}, nil
+	return handlers.Gate{Started: gate.started, Concluded: gate.done, Shared: gate.done && strings.Count(gate.key, aboutSign) > 1}, nil
 }
 
 // open creates a run and returns its id. When GitHub fails, it may have done it all the

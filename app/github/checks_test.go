@@ -106,12 +106,22 @@ func TestAConclusionIsOfWhatItIsAbout(t *testing.T) {
 		w.must(w.slipway.Checks().Start(t.Context(), w.where, w.head, about, false))
 		w.expect(want...)
 	}
+	shared := func(want bool) {
+		t.Helper()
+		now, err := w.slipway.Checks().Gate(t.Context(), w.where, w.head)
+		w.must(err)
+		if now.Shared != want {
+			t.Errorf("the gate is of several: %v", now.Shared)
+		}
+		w.expect(listRuns)
+	}
 	gate := check("slipway", report.Success, 0)
 	gate.About = []string{"#7 into loose"}
 	w.conclude(false, gate)
 	w.expect(listRuns, createRun)
 	start("#7 into loose", listRuns)
 	start("", listRuns)
+	shared(false)
 	start("#7 into main", listRuns, createRun)
 	w.runsAre(`slipway in_progress  "" 0`)
 	start("#7 into main", listRuns) // once
@@ -121,6 +131,7 @@ func TestAConclusionIsOfWhatItIsAbout(t *testing.T) {
 	w.expect(listRuns, updateRun)
 	w.conclude(false, gate)
 	w.expect(listRuns)
+	shared(true)
 	start("#7 into main", listRuns)
 	start("#8 into main", listRuns)
 	start("#9 into main", listRuns, createRun)

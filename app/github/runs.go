@@ -94,7 +94,10 @@ func (c content) key() string {
 	return key
 }
 
-func aboutMark(about string) string { return "." + digest([]byte(about)) }
+// aboutSign stands before each thing in a key.
+const aboutSign = "."
+
+func aboutMark(about string) string { return aboutSign + digest([]byte(about)) }
 
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
