@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipwayhq/slipway/handlers/config"
 	"github.com/slipwayhq/slipway/render"
 )
 
@@ -95,6 +96,7 @@ func affected(ctx context.Context, engine, headEngine *render.Engine, layouts []
 	if err != nil {
 		return selection{}, fmt.Errorf("render head: %w", err)
 	}
+	distinct(after, heads)
 	for i, target := range again {
 		chosen.add(pair{target: target, base: rendered[target], head: heads[i]})
 	}
@@ -142,6 +144,29 @@ func targets(layouts []render.Layout, order []render.Environment, tree render.Tr
 		}
 	}
 	return all
+}
+
+// distinct gives those of some rendereds a problem whose targets have the name of
+// another directory, too: a plan, a record and a person's word are found by the name.
+func distinct(all []render.Target, some []*render.Rendered) {
+	paths := make(map[string][]string, len(all))
+	for _, target := range all {
+		paths[target.String()] = append(paths[target.String()], target.Path)
+	}
+	for i, rendered := range some {
+		name := rendered.Target.String()
+		if len(paths[name]) < 2 {
+			continue
+		}
+		refused := *rendered
+		refused.Objects, refused.Digest = nil, ""
+		refused.Problem = &render.Problem{
+			File:    rendered.Target.Path,
+			Message: fmt.Sprintf("%s is the name of several directories, %s", name, strings.Join(slices.Sorted(slices.Values(paths[name])), " and ")),
+			Hint:    "keep one of them, or let layout in " + config.File + " give them names of their own",
+		}
+		some[i] = &refused
+	}
 }
 
 // unknownTarget says which targets there are, the first of them.

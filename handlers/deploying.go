@@ -110,6 +110,7 @@ func (r *rollout) render(ctx context.Context, commit render.Commit) error {
 	if end(err); err != nil {
 		return fmt.Errorf("render %s: %w", commit.Short(), err)
 	}
+	distinct(all, rendered)
 	r.rendered = make(map[render.Target]*render.Rendered, len(all))
 	for i, target := range all {
 		r.rendered[target] = rendered[i]

@@ -96,7 +96,9 @@ func (w *Worker) meant(ctx context.Context, job RunCommands, written command.Com
 	if err != nil {
 		return nil, err
 	}
-	if at.After(job.At) || !strings.Contains(body, report.AllowCommand(head)+"\n") {
+	// The line alone counts: a diff may quote it of another commit. And as of /apply, what
+	// was shown in the same second may not have been seen.
+	if !at.Before(job.At) || !strings.Contains(body, "\n"+report.AllowCommand(head)+"\n") {
 		return report.NotShown(string(written), head), nil
 	}
 	return nil, nil

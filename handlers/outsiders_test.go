@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipwayhq/slipway/handlers/command"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/render"
 	"github.com/slipwayhq/slipway/render/rendertest"
@@ -82,5 +83,53 @@ func TestNoSandboxNoRenderingOfOutsiders(t *testing.T) {
 				t.Errorf("the gate is %s", got)
 			}
 		})
+	}
+}
+
+// shownAt is our comment, and when it was edited last.
+type shownAt struct {
+	body string
+	at   time.Time
+}
+
+func (s shownAt) Published(context.Context, Repository, int, string) (string, time.Time, error) {
+	return s.body, s.at, nil
+}
+
+// The first digits of a commit are a word for it only where the person had that very
+// commit before them: the line that says so, and no text of the outsider's that reads
+// alike, shown in an earlier second.
+func TestFirstDigitsAreOfWhatWasShown(t *testing.T) {
+	const looked, other = render.Commit("0123456789abcdef0123456789abcdef01234567"), render.Commit("0123456ffffffffffffffffffffffffffffffff1")
+	comment := func(head render.Commit, value string) string {
+		return report.Comment(report.Report{
+			Repository: "acme/shop", Pull: 7, BaseRef: "main", Base: other, Head: head, Outsider: true,
+			Problems: []render.Problem{{File: "a.yaml", Message: value, Hint: value}}, Unclaimed: []string{value}, Layout: value, HeadRef: value,
+		})
+	}
+	said := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	earlier := said.Add(-time.Second)
+	bait := report.AllowCommand(other) + "\n" + report.AllowCommand(other) + "\n"
+	diff := "```diff\n+   note: " + report.AllowCommand(other) + "\n```\n"
+	for _, test := range []struct {
+		name, written string
+		head          render.Commit
+		shown         shownAt
+		allowed       bool
+	}{
+		{"all of it", string(looked), looked, shownAt{}, true},
+		{"all of another", string(other), looked, shownAt{comment(looked, ""), earlier}, false},
+		{"the first digits", "0123456", looked, shownAt{comment(looked, ""), earlier}, true},
+		{"the first digits of one that came since", "0123456", other, shownAt{comment(looked, ""), earlier}, false},
+		{"the first digits, of one that an outsider's text names", "0123456", other, shownAt{comment(looked, bait), earlier}, false},
+		{"the first digits, of one that a diff names", "0123456", other, shownAt{comment(looked, "") + diff, earlier}, false},
+		{"the first digits, shown since", "0123456", looked, shownAt{comment(looked, ""), said.Add(time.Second)}, false},
+		{"the first digits, shown in the same second", "0123456", looked, shownAt{comment(looked, ""), said}, false},
+	} {
+		w := &Worker{Published: test.shown}
+		problem, err := w.meant(t.Context(), RunCommands{Repository: shop, Number: 7, At: said}, command.Commit(test.written), test.head)
+		if err != nil || (problem == nil) != test.allowed {
+			t.Errorf("%s: %v, %v", test.name, problem, err)
+		}
 	}
 }
