@@ -37,7 +37,7 @@ func (b builder) Build(ctx context.Context, files render.Files, task render.Task
 	defer b.pool.release(w)
 	limited, cancel := context.WithTimeout(ctx, task.Limits.Time)
 	defer cancel()
-	s := serving{ctx: limited, files: files, left: task.Limits.Bytes, seen: map[string]bool{}}
+	s := serving{ctx: limited, files: files, left: task.Limits.Bytes, room: task.Limits.Bytes + slack, seen: map[string]bool{}}
 	c, err := s.command(task)
 	if err != nil {
 		return render.Built{}, err
@@ -80,7 +80,17 @@ type serving struct {
 	ctx   context.Context
 	files render.Files
 	left  int64 // bytes that may still be served
+	room  int64 // bytes that seen may still take
 	seen  map[string]bool
+}
+
+// see keeps that a path was asked for, and reports whether there was room for it.
+func (s *serving) see(name string) bool {
+	if !s.seen[name] {
+		s.room -= int64(len(name)) + 100
+		s.seen[name] = true
+	}
+	return s.room >= 0
 }
 
 // reads are what was served and what the worker says that it looked at, sorted.
@@ -140,12 +150,14 @@ func (s *serving) list(dir string) []listed {
 // answer answers a question about the tree. A path is looked up in it as it is: one
 // that is not clean is in no tree.
 func (s *serving) answer(q question) (answer, error) {
+	if q.Kind != askStat && !s.see(q.Path) {
+		return answer{}, errQuestion
+	}
 	switch q.Kind {
 	case askStat:
 		entry, ok := s.files.Stat(q.Path)
 		return answer{Mode: entry.Mode, Found: ok}, nil
 	case askList:
-		s.seen[q.Path] = true
 		entry, _ := s.files.Stat(q.Path)
 		return answer{List: s.list(q.Path), Found: entry.Mode == render.Directory}, nil
 	case askRead:
@@ -155,7 +167,6 @@ func (s *serving) answer(q question) (answer, error) {
 }
 
 func (s *serving) read(name string) (answer, error) {
-	s.seen[name] = true
 	content, err := s.files.Read(s.ctx, name)
 	var problem *render.Problem
 	switch {

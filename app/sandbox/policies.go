@@ -86,11 +86,15 @@ func (r runner) Judge(ctx context.Context, files map[string][]byte, facts policy
 	if err != nil || why != "" {
 		return nil, why, err
 	}
-	if said.Verdicts == nil {
+	var verdicts [][]policy.Verdict
+	if said.Verdicts != nil {
+		verdicts, err = said.Verdicts.of(len(inputs))
+	}
+	if said.Verdicts == nil || err != nil {
 		w.kill()
 		return nil, "gave an answer that cannot be read", nil
 	}
-	return said.Verdicts.Verdicts, "", nil
+	return verdicts, "", nil
 }
 
 // ask is the worker's ask; why says how it died of what it was asked.

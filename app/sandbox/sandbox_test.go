@@ -7,7 +7,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/render"
 	"github.com/slipwayhq/slipway/render/rendertest"
 )
@@ -65,6 +68,19 @@ func misbehave(how string) {
 		if l.hear(&c, maxFrame) == nil && c.Answer != nil && !c.Answer.Found {
 			built(builtReply{Problem: &render.Problem{Message: "nothing there"}})
 		}
+	case "long questions":
+		for i := range 100 {
+			if l.say(reply{Ask: &question{askRead, strings.Repeat("x", 1<<20) + strconv.Itoa(i)}}) != nil || l.hear(&c, maxFrame) != nil {
+				break
+			}
+		}
+		built(builtReply{Problem: &render.Problem{Message: "all of them were answered"}})
+	case "verdicts without end": // two bytes each on the wire
+		_ = l.say(reply{Compiled: &compiledReply{Summary: policy.Summary{Rules: []string{"main.deny"}}}})
+		many := make([]struct{}, 1_000_000)
+		for l.hear(&c, maxFrame) == nil {
+			_ = l.say(map[string]any{"Verdicts": map[string]any{"Verdicts": slices.Repeat([][]struct{}{many}, 20)}})
+		}
 	case "another answer":
 		_ = l.say(reply{Compiled: &compiledReply{}})
 	case "a large object":
@@ -101,6 +117,7 @@ func TestWorkersAreNotBelieved(t *testing.T) {
 		"questions without end": "rendering takes longer than the 1s that are allowed",
 		"a strange question":    "rendering it gave an answer that cannot be read",
 		"a path outside":        "nothing there",
+		"long questions":        "rendering it gave an answer that cannot be read",
 		"another answer":        "rendering it gave an answer that cannot be read",
 		"a large object":        "is larger than the 8388608 that are allowed",
 		"many objects":          "renders 10001 objects, more than the 10000 that are allowed",
@@ -126,6 +143,26 @@ func TestWorkersAreNotBelieved(t *testing.T) {
 				t.Errorf("the worker's own words are told: %q", got)
 			}
 		})
+	}
+}
+
+// TestVerdictsAreNotBelievedByTheByte: a few megabytes that a worker says do not become
+// gigabytes here.
+func TestVerdictsAreNotBelievedByTheByte(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(t, Options{Command: []string{program, "misbehave", "verdicts without end"}, Workers: 1})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	findings, _ := evaluate(t, p.Runner(), "package main\n", object("a"))
+	runtime.ReadMemStats(&after)
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 300 {
+		t.Errorf("what it said took %d MB", took)
+	}
+	if len(findings) == 0 || findings[0].Level != policy.Deny || !findings[0].Broken {
+		t.Errorf("findings %+v", findings)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/slipwayhq/slipway/policy"
 	"github.com/slipwayhq/slipway/render"
 )
@@ -95,7 +97,13 @@ func (s *server) do(c command) reply {
 		if err != nil {
 			return reply{Failure: err.Error()}
 		}
-		return reply{Verdicts: &verdictsReply{verdicts}}
+		said := &verdictsReply{Verdicts: make([]cbor.RawMessage, len(verdicts))}
+		for i := range verdicts {
+			if said.Verdicts[i], err = encoding.Marshal(verdicts[i]); err != nil {
+				return reply{Failure: err.Error()}
+			}
+		}
+		return reply{Verdicts: said}
 	}
 	return reply{Failure: "the command is unknown"}
 }

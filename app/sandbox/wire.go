@@ -118,8 +118,33 @@ type compiledReply struct {
 	Problems []render.Problem
 }
 
+// verdictsReply has a list of [policy.Verdict] for each input. A verdict of two bytes
+// takes a hundred here, so that they are decoded one list after the other.
 type verdictsReply struct {
-	Verdicts [][]policy.Verdict
+	Verdicts []cbor.RawMessage
+}
+
+// allVerdicts is how many verdicts one reply may have.
+const allVerdicts = 1 << 20
+
+func (r verdictsReply) of(inputs int) ([][]policy.Verdict, error) {
+	if len(r.Verdicts) > inputs {
+		return nil, errors.New("there are more verdicts than inputs")
+	}
+	all, left := make([][]policy.Verdict, len(r.Verdicts)), allVerdicts
+	for i, encoded := range r.Verdicts {
+		var elements []cbor.RawMessage // as few bytes each as can be
+		if err := decoding.Unmarshal(encoded, &elements); err != nil {
+			return nil, err
+		}
+		if left -= len(elements); left < 0 {
+			return nil, errTooLarge
+		}
+		if err := decoding.Unmarshal(encoded, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // errTooLarge ends a conversation in which the other side says too much.
