@@ -37,18 +37,26 @@ func (e ReviewEvent) Jobs() []Job {
 const approversAsked = 30
 
 // facts is what policies may know of a pull request. An approval counts by the role
-// that its author has now; whose role cannot be looked up has not approved.
+// that its author has now; whose role cannot be looked up has not approved. Whoever
+// asked Slipway for a promotion is its author, and nobody who asked approves it.
 func (w *Worker) facts(ctx context.Context, repo Repository, pull Pull) (*policy.PullRequest, error) {
 	facts := &policy.PullRequest{
 		Number: pull.Number, Author: pull.Author, Base: pull.Base.Branch, Head: pull.Head.Branch,
 		Draft: pull.Draft, Fork: pull.FromFork, Labels: slices.Sorted(slices.Values(pull.Labels)),
+	}
+	asked := []string{pull.Author}
+	for _, asker := range askersOf(pull.Said) {
+		asked = append(asked, asker.Login)
+	}
+	if len(asked) > 1 {
+		facts.Author = asked[1]
 	}
 	approvers, err := w.Reviews.Approvers(ctx, repo, pull.Number, pull.Head.Commit)
 	if err != nil {
 		return nil, err
 	}
 	for _, login := range approvers[:min(len(approvers), approversAsked)] {
-		if strings.EqualFold(login, pull.Author) {
+		if slices.ContainsFunc(asked, func(name string) bool { return strings.EqualFold(name, login) }) {
 			continue
 		}
 		role, err := w.People.Role(ctx, repo, login)

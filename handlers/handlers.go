@@ -54,6 +54,8 @@ type Pull struct {
 	Head     Ref
 	FromFork bool // the head branch lives in another repository
 	Labels   []string
+	// Said is the body of a pull request that Slipway itself opened; empty for any other.
+	Said string
 }
 
 // about is what the gate is of when this is planned: not the head alone, which may be

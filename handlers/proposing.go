@@ -129,9 +129,8 @@ func (p *proposing) carries() string {
 // askers adds me to those who asked for an open pull request. Whoever asked first for
 // what it carries stays its author; for something else, I am.
 func (p *proposing) askers(body string, me report.Asker) []report.Asker {
-	was := bound(body)
-	var before []report.Asker
-	if json.Unmarshal([]byte(was[boundAskers]), &before) != nil || len(before) == 0 {
+	was, before := bound(body), askersOf(body)
+	if len(before) == 0 {
 		return []report.Asker{me}
 	}
 	known := func(a report.Asker) bool { return strings.EqualFold(a.Login, me.Login) }
@@ -144,6 +143,15 @@ func (p *proposing) askers(body string, me report.Asker) []report.Asker {
 	}
 	all := append([]report.Asker{me}, slices.DeleteFunc(before, known)...)
 	return all[:min(len(all), askersKept)]
+}
+
+// askersOf reads who asked for a promotion, the one who counts as its author first, out
+// of its pull request's body; none of any other body.
+func askersOf(body string) (askers []report.Asker) {
+	if json.Unmarshal([]byte(bound(body)[boundAskers]), &askers) != nil {
+		return nil
+	}
+	return askers
 }
 
 // outcome says what became of the proposal.

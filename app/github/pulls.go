@@ -37,7 +37,12 @@ func (p *PullRequests) Pull(ctx context.Context, repo handlers.Repository, numbe
 			Operation: pullsGet.ID, Subject: repo.String(), Status: http.StatusMovedPermanently, kind: handlers.ErrGone, text: "it is " + now + " now",
 		}
 	}
-	return pullOf(pull), nil
+	found := pullOf(pull)
+	ours, err := p.app.wrote(ctx, byline{User: account{Login: pull.GetUser().GetLogin(), Type: pull.GetUser().GetType()}})
+	if ours {
+		found.Said = pull.GetBody()
+	}
+	return found, err
 }
 
 func pullOf(pull *gogithub.PullRequest) handlers.Pull {

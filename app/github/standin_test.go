@@ -65,6 +65,32 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// What we wrote into a pull request of our own comes back; what anybody else wrote, a
+// robot or a person with our marker, does not.
+func TestPullOfOurOwn(t *testing.T) {
+	w := newWorld(t, standin.Options{})
+	p := w.proposal("2")
+	ours := w.propose(p, handlers.ProposalOpened)
+	got, err := w.slipway.PullRequests().Pull(t.Context(), w.where, ours.Number)
+	w.must(err)
+	if strings.TrimSpace(got.Said) != strings.TrimSpace(p.Body) {
+		t.Errorf("we said %q, want %q", got.Said, p.Body)
+	}
+	other, install, err := w.github.InstallApp(owner, standin.Manifest{Name: "Other", Permissions: readManifest(t).Permissions})
+	w.must(err)
+	stranger, err := github.New(github.Settings{AppID: other.ID, PrivateKey: other.Key, API: w.github.APIURL(), Transport: w.transport, Pace: unpaced})
+	w.must(err)
+	token, err := stranger.Token(t.Context(), install.ID)
+	w.must(err)
+	w.must(onBranch(w, "theirs"))
+	w.must(send(w, token, "repos/octo/shop/pulls", fmt.Sprintf(`{"title":"Theirs","head":"theirs","base":"main","body":%q}`, p.Body)))
+	got, err = w.slipway.PullRequests().Pull(t.Context(), w.where, ours.Number+1)
+	w.must(err)
+	if got.Said != "" || got.Title != "Theirs" {
+		t.Errorf("we are taken to have said %q in %q", got.Said, got.Title)
+	}
+}
+
 // A pull request from a fork is one, also once the fork has been deleted; and it
 // is found by its head, which GitHub does not associate with it. The published
 // contract is not checked: it has no null for the repository of a deleted fork.
