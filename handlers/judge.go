@@ -47,16 +47,22 @@ func (p *Planner) judge(ctx context.Context, repo Repository, base, head render.
 	if len(j.Layouts) == 0 && len(r.Problems) == 0 {
 		r.Notices = append(r.Notices, "No environments were recognised here. Say where they are with `layout:` in `"+config.File+"`.")
 	}
-	compiled, problems, err := p.policies(ctx, j, base)
+	compiled, broken, err := p.rules(ctx, j, base, r.Configuration)
 	if err != nil {
 		return nil, err
 	}
-	r.Problems = append(r.Problems, problems...)
 	j.Policies = compiled
-	if compiled != nil {
-		r.Problems = append(r.Problems, j.Config.Policies.Mistakes(r.Configuration, compiled.Rules())...)
+	return j, p.checkPolicies(ctx, repo, j, head, changed, broken, r)
+}
+
+// rules compiles the policies of a tree. Problems are theirs, and those of a
+// configuration that names rules which they do not have.
+func (p *Planner) rules(ctx context.Context, j *judge, tree render.Tree, file string) (*policy.Policies, []render.Problem, error) {
+	compiled, problems, err := p.policies(ctx, j, tree)
+	if err == nil && compiled != nil {
+		problems = append(problems, j.Config.Policies.Mistakes(file, compiled.Rules())...)
 	}
-	return j, p.checkPolicies(ctx, j, head, changed, r)
+	return compiled, problems, err
 }
 
 // settings finds the configuration: the repository's own, the organisation's, or
@@ -206,15 +212,44 @@ func (p *Planner) readsPullRequest(ctx context.Context, repo Repository, tree re
 	return compiled.ReadsPullRequest(), err
 }
 
-// checkPolicies compiles the policies as the pull request leaves them.
-func (p *Planner) checkPolicies(ctx context.Context, j *judge, head render.Tree, changed []string, r *report.Report) error {
-	if !slices.ContainsFunc(changed, j.policyFile) {
+// checkPolicies says what a pull request that changes policies, or the configuration
+// that names their rules, would break; and lets one through that mends broken ones and
+// does nothing else. Broken is what is wrong on the base branch.
+func (p *Planner) checkPolicies(ctx context.Context, repo Repository, j *judge, head render.Tree, changed []string, broken []render.Problem, r *report.Report) error {
+	of := func(path string) bool { return path == config.File || j.policyFile(path) }
+	if !slices.ContainsFunc(changed, of) {
+		r.Problems = append(r.Problems, broken...)
 		return nil
 	}
-	_, problems, err := p.policies(ctx, j, head)
-	r.Problems = append(r.Problems, problems...)
-	r.Notices = append(r.Notices, "This pull request changes policies. The base branch's still judge it; what changes here holds after the merge.")
-	return err
+	then := *j
+	said := report.Report{}
+	settings, problems, err := p.settings(ctx, repo, head, &said)
+	if err != nil {
+		return err
+	}
+	if len(problems) == 0 { // else that has been told
+		then.Config = settings
+	}
+	_, after, err := p.rules(ctx, &then, head, said.Configuration)
+	if err != nil {
+		return err
+	}
+	alone := !slices.ContainsFunc(changed, func(path string) bool { return !of(path) && !then.policyFile(path) })
+	switch {
+	case len(after) > 0:
+		r.Problems = append(r.Problems, after...)
+	case len(broken) > 0 && alone:
+		r.Notices = append(r.Notices, "The policies on the base branch are broken, and this pull request mends them. Nothing was judged.")
+		return nil
+	case len(broken) > 0:
+		r.Problems = append(r.Problems, broken...)
+		r.Notices = append(r.Notices, "This pull request mends the broken policies among other changes. Mend them in a pull request of its own: until then nothing can be judged.")
+		return nil
+	}
+	if slices.ContainsFunc(changed, j.policyFile) {
+		r.Notices = append(r.Notices, "This pull request changes policies. The base branch's still judge it; what changes here holds after the merge.")
+	}
+	return nil
 }
 
 // findings asks the policies about every object of a rendered.

@@ -26,7 +26,7 @@ func (p proposed) Merge(context.Context, render.Commit, render.Commit) (render.T
 }
 
 func (p proposed) Changed(context.Context, render.Tree, render.Tree) (paths []string, err error) {
-	for _, name := range []string{".slipway.yaml", "production/a.yaml"} {
+	for _, name := range []string{".slipway.yaml", "policies/a.rego", "policies/b.rego", "production/a.yaml"} {
 		before, _ := p.base.Stat(name)
 		if after, _ := p.head.Stat(name); before != after {
 			paths = append(paths, name)
