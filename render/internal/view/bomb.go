@@ -46,7 +46,8 @@ func hasAlias(content []byte) bool {
 			return false
 		}
 		next := rest[at+1]
-		opens := at == 0 || bytes.IndexByte([]byte(" \t\n[{,:-?"), rest[at-1]) >= 0
+		// Beyond ASCII are three more ways to end a line.
+		opens := at == 0 || rest[at-1] >= 0x80 || bytes.IndexByte([]byte(" \t\r\n[{,:-?"), rest[at-1]) >= 0
 		if opens && next > ' ' && bytes.IndexByte([]byte("*,[]{}/."), next) < 0 {
 			return true
 		}
