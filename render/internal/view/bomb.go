@@ -64,7 +64,7 @@ func mayBeDeep(content []byte) bool {
 	open, lead, leading := 0, 0, true
 	for _, c := range content {
 		switch {
-		case c == '\n':
+		case c == '\n' || c == '\r' || c >= 0x80: // perhaps the end of a line
 			lead, leading = 0, true
 		case leading && (c == ' ' || c == '-' || c == '?'):
 			lead++

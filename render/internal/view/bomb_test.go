@@ -24,3 +24,16 @@ func TestBombsBehindOtherLineEnds(t *testing.T) {
 		t.Error("a bomb is seen where there is none")
 	}
 }
+
+// So may what nests too deep.
+func TestDepthBehindOtherLineEnds(t *testing.T) {
+	for _, end := range []string{"\n", "\r", "\u0085", "\u2028"} {
+		var b strings.Builder
+		for i := range maxDepth + 10 {
+			b.WriteString(strings.Repeat(" ", i) + "a:" + end)
+		}
+		if !Bomb([]byte(b.String())) {
+			t.Errorf("%q: nothing is seen", end)
+		}
+	}
+}
