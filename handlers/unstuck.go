@@ -83,9 +83,10 @@ func (w *Worker) unfinished(ctx context.Context, repo Repository, head render.Co
 	return err
 }
 
-// missing reports whether a job of the clock has still something to do.
+// missing reports whether a job of the clock has still something to do. One that began
+// the head and did not end may have concluded the gate and not written the comment yet.
 func (w *Worker) missing(ctx context.Context, job PlanPull, pull Pull) (bool, error) {
-	if !job.Missing {
+	if !job.Missing || slices.Contains(job.Before, pull.Head.Commit) {
 		return true, nil
 	}
 	gate, err := w.Checks.Gate(ctx, job.Repository, pull.Head.Commit)

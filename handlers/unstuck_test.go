@@ -147,6 +147,17 @@ func TestBegunHeadsAreKept(t *testing.T) {
 	}
 }
 
+// What the clock began is gone on with although the gate has concluded: the comment
+// comes after it.
+func TestWhatTheClockBeganIsFinished(t *testing.T) {
+	w := &Worker{Checks: &gates{at: map[render.Commit]Gate{"new": {Started: noon, Concluded: true}}}}
+	for want, before := range map[bool][]render.Commit{false: {"old"}, true: {"old", "new"}} {
+		if got, err := w.missing(t.Context(), PlanPull{Number: 1, Missing: true, Before: before}, pullAt(1, "open", "new")); err != nil || got != want {
+			t.Errorf("begun %v: something to do: %v, %v", before, got, err)
+		}
+	}
+}
+
 // noHeads are pull requests of which none is open.
 type noHeads struct{ openPulls }
 
