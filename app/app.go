@@ -77,7 +77,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	watchWorker(worker, s.watch)
 	opening, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	if s.queue, err = queue.New(opening, queue.Options{Database: config.database(data), Workers: config.Limits.Jobs, Redact: github.Redact, Log: log}); err != nil {
+	if s.queue, err = queue.New(opening, queue.Options{Database: config.database(data), Home: data, Workers: config.Limits.Jobs, Redact: github.Redact, Log: log}); err != nil {
 		s.workers.Close()
 		return nil, errors.Join(err, s.mirrors.Close(), s.clear())
 	}

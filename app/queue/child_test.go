@@ -22,8 +22,15 @@ import (
 // childOf names the database that this program is to work on as a process of its own.
 const childOf = "SLIPWAY_QUEUE_TEST_DATABASE"
 
+// childHome names the directory of the process's own, and has it do as [asVictim] does.
+const childHome = "SLIPWAY_QUEUE_TEST_HOME"
+
 func init() {
-	if database := os.Getenv(childOf); database != "" {
+	switch database := os.Getenv(childOf); {
+	case database == "":
+	case os.Getenv(childHome) != "":
+		asVictim(database, os.Getenv(childHome))
+	default:
 		asChild(database)
 	}
 }
@@ -64,10 +71,10 @@ type child struct {
 	in   io.Writer
 }
 
-func startChild(t *testing.T, database string) *child {
+func startChild(t *testing.T, database string, environment ...string) *child {
 	t.Helper()
-	c := &child{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$"), says: make(chan string, 99)}
-	c.Env = append(os.Environ(), childOf+"="+database)
+	c := &child{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$"), says: make(chan string, 999)}
+	c.Env = append(append(os.Environ(), childOf+"="+database), environment...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +89,7 @@ func startChild(t *testing.T, database string) *child {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			c.says <- lines.Text()
 		}
+		close(c.says)
 	}()
 	t.Cleanup(func() { _, _ = c.Process.Kill(), c.Wait() })
 	return c

@@ -70,14 +70,17 @@ type dialect struct {
 	refenced string
 	// moment is an expression for the time now in a column of River's.
 	moment string
+	// later is an expression for $3 milliseconds after that.
+	later string
 	// big is the type of a number of 64 bits.
 	big string
 }
 
 // statements fills in what statements hold. more are further pairs of old and new.
 func (d dialect) statements(more ...string) *strings.Replacer {
-	return strings.NewReplacer(append(more, "{now}", d.now, "{lock}", d.lock, "{id}", d.id, "{worker}", d.worker,
-		"{key}", d.key, "{refenced}", strings.NewReplacer(more...).Replace(d.refenced), "{moment}", d.moment, "{big}", d.big)...)
+	numbered := strings.NewReplacer(more...)
+	return strings.NewReplacer(append(more, "{now}", d.now, "{lock}", d.lock, "{id}", d.id, "{worker}", d.worker, "{key}", d.key,
+		"{refenced}", numbered.Replace(d.refenced), "{moment}", d.moment, "{later}", numbered.Replace(d.later), "{big}", d.big)...)
 }
 
 // ErrLocked says that another process works on the same SQLite file.

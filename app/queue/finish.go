@@ -168,14 +168,15 @@ func (q *Queue) release(ctx context.Context, t tx, h *hold, row *rivertype.JobRo
 	if e.outcome.ending != again {
 		undone = 1 // the try does not count
 	}
-	said, at := "", int64(0)
+	said, at, survived := "", int64(0), 0
 	if e.outcome.ending == again || e.outcome.ending == snoozed {
-		said, at = e.outcome.cause.Error(), e.now.UnixMilli()
+		said, at, survived = e.outcome.cause.Error(), e.now.UnixMilli(), 1
 	}
 	_, err := t.exec(ctx, `UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
 		tries = CASE WHEN tries > $2 THEN tries - $2 ELSE 0 END, paused_until = $3,
+		crashes = CASE WHEN $6 = 1 THEN 0 ELSE crashes END, alone = CASE WHEN $6 = 1 THEN 0 ELSE alone END,
 		error = CASE WHEN $4 = '' THEN error ELSE $4 END, error_at = CASE WHEN CAST($5 AS {big}) = 0 THEN error_at ELSE $5 END WHERE key = $1`,
-		h.key, undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at)
+		h.key, undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at, survived)
 	return err
 }
 

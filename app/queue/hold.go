@@ -54,7 +54,7 @@ type hold struct {
 	claim             int64
 	generation        int64
 	job               handlers.Job
-	tries, crashes    int
+	tries, alone      int
 	cancelled         bool
 	fenced            atomic.Bool // for good, once it is
 	asked             asked

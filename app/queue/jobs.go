@@ -145,7 +145,7 @@ func (d *Desk) Retry(ctx context.Context, key string) (was Listed, err error) {
 		if was.State == Running {
 			return nil
 		}
-		_, err := t.exec(ctx, `UPDATE slipway_work SET failed = 0, cancelled = 0, tries = 0, crashes = 0, paused_until = 0,
+		_, err := t.exec(ctx, `UPDATE slipway_work SET failed = 0, cancelled = 0, tries = 0, crashes = 0, alone = 0, paused_until = 0,
 			asked_at = CASE WHEN failed = 1 THEN {now} ELSE asked_at END WHERE key = $1`, key)
 		return err
 	})

@@ -246,14 +246,15 @@ func merge(jobs []stored, r row) (last stored, interrupts bool, err error) {
 }
 
 // updateRow has a row that was there ask for something newer. What a delivery asked
-// for, and waits, stays that delivery's when the clock asks for it as well.
+// for, and waits, stays that delivery's when the clock asks for it as well. A key that
+// is suspected stays so, and one that was given up for that has one chance.
 const updateRow = `UPDATE slipway_work SET kind = $2, payload = $3, installation = $4,
 	traceparent = CASE WHEN $5 = '' AND $7 = 1 THEN traceparent ELSE $6 END, delivery = CASE WHEN $5 = '' AND $7 = 1 THEN delivery ELSE $5 END,
 	working_payload = CASE WHEN working IS NOT NULL AND working_payload IS NULL THEN payload ELSE working_payload END,
 	working_kind = CASE WHEN working IS NOT NULL AND working_payload IS NULL THEN kind ELSE working_kind END,
 	asked_at = CASE WHEN $7 = 1 THEN asked_at ELSE {now} END,
 	interrupt = CASE WHEN $8 = 1 THEN generation ELSE interrupt END,
-	tries = 0, crashes = 0, paused_until = 0, cancelled = 0, failed = 0 WHERE key = $1`
+	tries = 0, alone = CASE WHEN alone >= $9 THEN $9 - 1 ELSE alone END, paused_until = 0, cancelled = 0, failed = 0 WHERE key = $1`
 
 func update(s stored, r row, interrupts bool) []any {
 	flag := func(set bool) int64 {
@@ -262,7 +263,7 @@ func update(s stored, r row, interrupts bool) []any {
 		}
 		return 0
 	}
-	return []any{s.key, s.kind, s.payload, s.installation, s.delivery, s.traceparent, flag(r.waits()), flag(interrupts)}
+	return []any{s.key, s.kind, s.payload, s.installation, s.delivery, s.traceparent, flag(r.waits()), flag(interrupts), aloneBorne}
 }
 
 // wake has River work the keys. One that pauses between two tries does not wait for

@@ -52,6 +52,8 @@ var migrations = [][]string{{
 	`CREATE TABLE slipway_clock (
 		name text PRIMARY KEY,
 		at {big} NOT NULL)`,
+}, { // see blame.go
+	`ALTER TABLE slipway_work ADD COLUMN alone integer NOT NULL DEFAULT 0`,
 }}
 
 // The errors of a schema that does not fit.

@@ -33,6 +33,7 @@ var postgresDialect = dialect{
 	key:      `args->>'key'`,
 	refenced: `jsonb_set(args, '{fence}', to_jsonb($2::text))`,
 	moment:   `clock_timestamp()`,
+	later:    `(clock_timestamp() + make_interval(secs => $3::float8 / 1000))`,
 	big:      `bigint`,
 }
 

@@ -55,6 +55,10 @@ type Options struct {
 	// work up after a bit more than three beats without a sign, and others take it
 	// over after five.
 	Beat time.Duration
+	// Home is a directory of this process's own, by which it knows what it was at when
+	// it ended the last time. Nothing else is kept there, and it may be lost. Of use
+	// where the database is shared; may be empty.
+	Home string
 	// Redact takes secrets out of an error's text before it is kept. May be nil.
 	Redact func(string) string
 	Log    *slog.Logger
@@ -89,6 +93,8 @@ type Queue struct {
 	replica string // who this process is, to others
 	lease   *lease
 	holds   holds
+	room    *room
+	home    *home // nil where there is none
 	totals  totals
 	intake  *intake
 	worker  Worker // nil where this process only inserts
@@ -110,7 +116,7 @@ func New(ctx context.Context, options Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{options: options, db: db, replica: rand.Text(), lease: newLease(options.Beat, db.shared()), changed: make(chan struct{}, 1)}
+	q := &Queue{options: options, db: db, replica: rand.Text(), lease: newLease(options.Beat, db.shared()), room: newRoom(), changed: make(chan struct{}, 1)}
 	q.stopping, q.handBack = context.WithCancel(context.Background())
 	if _, err := migrateAll(ctx, q.db, quiet(options.Log)); err != nil {
 		return nil, errors.Join(err, db.close())
@@ -123,10 +129,10 @@ func New(ctx context.Context, options Options) (*Queue, error) {
 	return q, nil
 }
 
-// Start has jobs worked, at most once. First what a process that is gone had been
-// working is freed, where the database can tell.
+// Start has jobs worked, at most once. First what the process before this one had been
+// working is freed, where that is known to be gone.
 func (q *Queue) Start(ctx context.Context, worker Worker) error {
-	if err := q.beat(ctx); err != nil {
+	if err := q.inherit(ctx); err != nil {
 		return err
 	}
 	q.worker = worker
@@ -238,7 +244,7 @@ func (q *Queue) stop(ctx context.Context) error {
 			q.options.Log.Warn("the queue's replica did not sign off; others find out", "error", gone)
 		}
 	}
-	return errors.Join(err, q.db.close())
+	return errors.Join(err, q.home.close(), q.db.close())
 }
 
 // stopClient lets a client's jobs finish until ctx ends, then cancels them, and waits.

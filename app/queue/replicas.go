@@ -46,9 +46,9 @@ func (q *Queue) tend(ctx context.Context) {
 }
 
 // beat shows that this replica lives. Where it was taken for dead, its jobs are no
-// longer its own.
+// longer its own. In an SQLite file, where nobody looks, the first sign is enough.
 func (q *Queue) beat(ctx context.Context) error {
-	if !q.db.shared() {
+	if !q.db.shared() && q.worker != nil {
 		return nil
 	}
 	sent := time.Now()
@@ -74,9 +74,6 @@ func (q *Queue) beat(ctx context.Context) error {
 
 // leave signs this replica off.
 func (q *Queue) leave(ctx context.Context) error {
-	if !q.db.shared() {
-		return nil
-	}
 	return q.db.inTx(ctx, func(t tx) error {
 		_, err := t.exec(ctx, `DELETE FROM slipway_replica WHERE id = $1`, q.replica)
 		return err
@@ -100,15 +97,36 @@ func (q *Queue) reap(ctx context.Context, observed map[string]*observation) erro
 	}
 	for id, beats := range dead {
 		q.options.Log.Warn("a replica shows no life; its jobs are taken over", "replica", id)
-		err := q.db.inTx(ctx, func(t tx) error {
-			_, err := t.exec(ctx, `DELETE FROM slipway_replica WHERE id = $1 AND beats = $2`, id, beats)
+		if err := q.strikeOff(ctx, id, beats); err != nil {
 			return err
-		})
-		if err != nil {
-			return fmt.Errorf("strike a replica off: %w", err)
 		}
 		delete(observed, id)
 	}
+	return q.takeFromDead(ctx)
+}
+
+// strikeOff takes a replica off the list, with its last sign of life, and blames it.
+func (q *Queue) strikeOff(ctx context.Context, id string, beats int64) error {
+	var blamed []suspicion
+	err := q.db.inTx(ctx, func(t tx) error {
+		touched, err := t.exec(ctx, `DELETE FROM slipway_replica WHERE id = $1 AND beats = $2`, id, beats)
+		if err != nil || touched == 0 {
+			return err
+		}
+		blamed, err = blame(ctx, t, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("strike a replica off: %w", err)
+	}
+	for _, b := range blamed {
+		q.options.Log.Warn("a process ended while it was at a job", "job", b.key, "replica", id, "crashes", b.crashes, "alone", b.alone)
+	}
+	return nil
+}
+
+// takeFromDead frees what replicas have that are not on the list.
+func (q *Queue) takeFromDead(ctx context.Context) error {
 	return q.takeAway(ctx, `NOT EXISTS (SELECT 1 FROM slipway_replica WHERE slipway_replica.id = {worker}) AND $1 = $1`, q.replica, nil)
 }
 
@@ -183,23 +201,32 @@ func (q *Queue) takeAway(ctx context.Context, condition, argument string, take f
 		if take != nil && !take(h.id) {
 			continue
 		}
-		if err := q.db.inTx(ctx, func(t tx) error { return free(ctx, t, h.id, h.key) }); err != nil && !errors.Is(err, errNotOurs) {
+		if err := q.db.inTx(ctx, func(t tx) error { return q.free(ctx, t, h.id, h.key) }); err != nil && !errors.Is(err, errNotOurs) {
 			return fmt.Errorf("free the job of %s: %w", h.key, err)
 		}
 	}
 	return nil
 }
 
-// free gives a key another fence and River's job another id.
-func free(ctx context.Context, t tx, id int64, key string) error {
-	fence := newFence()
-	_, err := t.exec(ctx, `UPDATE slipway_work SET fence = $2, owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
-		tries = CASE WHEN tries > 0 THEN tries - 1 ELSE 0 END, crashes = crashes + 1 WHERE key = $1`, key, fence)
+// free gives a key another fence and River's job another id. Whoever had begun the job
+// did not end its try, which does not count.
+func (q *Queue) free(ctx context.Context, t tx, id int64, key string) error {
+	alone, begun := 0, 0
+	err := t.query(ctx, `SELECT alone, CASE WHEN owner IS NULL THEN 0 ELSE 1 END FROM slipway_work WHERE key = $1 {lock}`, []any{key}, func(s scan) error { return s(&alone, &begun) })
 	if err != nil {
 		return err
 	}
-	touched, err := t.exec(ctx, `UPDATE river_job SET id = {id}, state = 'available', scheduled_at = {moment},
-		attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END, args = {refenced} WHERE id = $1 AND state = 'running'`, id, fence)
+	fence, pause := newFence(), time.Duration(0)
+	if begun == 1 {
+		pause = q.penance(alone)
+	}
+	_, err = t.exec(ctx, `UPDATE slipway_work SET fence = $2, owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
+		tries = CASE WHEN tries > $4 THEN tries - $4 ELSE 0 END, paused_until = {now} + $3 WHERE key = $1`, key, fence, pause.Milliseconds(), begun)
+	if err != nil {
+		return err
+	}
+	touched, err := t.exec(ctx, `UPDATE river_job SET id = {id}, state = 'available', scheduled_at = {later},
+		attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END, args = {refenced} WHERE id = $1 AND state = 'running'`, id, fence, pause.Milliseconds())
 	if err == nil && touched == 0 {
 		return errNotOurs // it ended meanwhile
 	}

@@ -39,6 +39,7 @@ var sqliteDialect = dialect{
 	key:      `json_extract(args, '$.key')`,
 	refenced: `jsonb_set(args, '$.fence', $2)`,
 	moment:   `datetime('now', 'subsec')`,
+	later:    `datetime('now', 'subsec', ($3 / 1000.0) || ' seconds')`,
 	big:      `integer`,
 }
 
@@ -138,24 +139,14 @@ func (d *sqlite) connect(config *river.Config) (err error) {
 	return err
 }
 
-// start frees what a process that is gone had been working, since no other can be at
-// it, and the leadership that it held.
+// start takes over the leadership that a process which is gone held.
 func (d *sqlite) start(ctx context.Context, config *river.Config) (err error) {
 	err = d.inTx(ctx, func(t tx) error {
-		for _, statement := range []string{
-			`UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0), scheduled_at = {moment} WHERE state = 'running'`,
-			`UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
-				tries = max(tries - 1, 0), crashes = crashes + 1 WHERE owner IS NOT NULL`,
-			`DELETE FROM river_leader`,
-		} {
-			if _, err := t.exec(ctx, statement); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := t.exec(ctx, `DELETE FROM river_leader`)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("free the jobs of the last process: %w", err)
+		return fmt.Errorf("take over from the last process: %w", err)
 	}
 	if d.worker, err = river.NewClient(d.driver, config); err != nil {
 		return err

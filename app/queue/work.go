@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -56,7 +57,12 @@ type outcome struct {
 
 // work does what a key's row asks for, until it asks for nothing newer.
 func (q *Queue) work(ctx context.Context, row *rivertype.JobRow, args reconcile) error {
-	h, err := q.claim(ctx, args)
+	h, leave, err := q.begin(ctx, row, args)
+	defer leave()
+	if errors.Is(err, errCrowded) {
+		q.options.Log.Info("a suspected job waits until it can be worked alone", "job", args.Key)
+		return river.JobSnooze(crowdedPause)
+	}
 	if err != nil {
 		q.options.Log.Warn("job not begun; it is tried again", "job", args.Key, "error", err)
 	}
@@ -83,44 +89,52 @@ func (q *Queue) work(ctx context.Context, row *rivertype.JobRow, args reconcile)
 }
 
 // claim takes a key's row for this replica. Nil where River's job is not the row's any
-// more; an error where this replica is not known to live.
-func (q *Queue) claim(ctx context.Context, args reconcile) (*hold, error) {
+// more; an error where this replica is not known to live. Unless this is the process's
+// only job, what is suspected is not taken, with errSuspect.
+func (q *Queue) claim(ctx context.Context, args reconcile, only bool) (*hold, error) {
 	var kind, payload string
 	var cancelled int64
 	h := &hold{key: args.Key, fence: args.Fence, owner: q.replica}
+	most := int64(suspected)
+	if only {
+		most = math.MaxInt32
+	}
 	err := q.db.inTx(ctx, func(t tx) error {
 		alive := `AND EXISTS (SELECT 1 FROM slipway_replica WHERE id = $2)`
 		if !q.db.shared() {
 			alive = ""
 		}
 		return t.query(ctx, `UPDATE slipway_work SET claim = claim + 1, owner = $2, working = generation, working_kind = NULL, working_payload = NULL,
-			tries = tries + 1, paused_until = 0 WHERE key = $1 AND fence = $3 AND failed = 0 `+alive+`
-			RETURNING claim, generation, kind, payload, tries, crashes, cancelled, delivery, traceparent, {now} - asked_at`, []any{args.Key, q.replica, args.Fence},
+			tries = tries + 1, paused_until = 0 WHERE key = $1 AND fence = $3 AND failed = 0 AND crashes < $4 `+alive+`
+			RETURNING claim, generation, kind, payload, tries, alone, cancelled, delivery, traceparent, {now} - asked_at`, []any{args.Key, q.replica, args.Fence, most},
 			func(s scan) error {
-				return s(&h.claim, &h.generation, &kind, &payload, &h.tries, &h.crashes, &cancelled, &h.asked.delivery, &h.asked.traceparent, &h.asked.ago)
+				return s(&h.claim, &h.generation, &kind, &payload, &h.tries, &h.alone, &cancelled, &h.asked.delivery, &h.asked.traceparent, &h.asked.ago)
 			})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", args.Key, err)
 	}
 	if h.claim == 0 {
-		return nil, q.refused(ctx, args)
+		return nil, q.refused(ctx, args, most)
 	}
 	h.cancelled = cancelled != 0
 	return h, q.take(h, kind, payload)
 }
 
 // refused says why a row could not be claimed.
-func (q *Queue) refused(ctx context.Context, args reconcile) error {
-	current := false
+func (q *Queue) refused(ctx context.Context, args reconcile, most int64) error {
+	current, crashes := false, int64(0)
 	err := q.db.read(ctx, func(t tx) error {
-		return t.query(ctx, `SELECT 1 FROM slipway_work WHERE key = $1 AND fence = $2 AND failed = 0`, []any{args.Key, args.Fence}, func(scan) error {
+		return t.query(ctx, `SELECT crashes FROM slipway_work WHERE key = $1 AND fence = $2 AND failed = 0`, []any{args.Key, args.Fence}, func(s scan) error {
 			current = true
-			return nil
+			return s(&crashes)
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("claim %s: %w", args.Key, err)
+	}
+	if current && crashes >= most {
+		return errSuspect
 	}
 	if current {
 		return fmt.Errorf("claim %s: %w", args.Key, handlers.ErrFenced)
@@ -142,10 +156,6 @@ func (q *Queue) take(h *hold, kind, payload string) error {
 	return nil
 }
 
-// crashesBorne is how often a process may end while at a job before the job is taken
-// for what ends it.
-const crashesBorne = 20
-
 // panicsBorne is how often a job is tried that panics: what is wrong is in the program,
 // and seldom gets better by itself as GitHub does.
 const panicsBorne = 3
@@ -157,6 +167,9 @@ func (q *Queue) try(ctx context.Context, h *hold) outcome {
 	err := q.once(ctx, h)
 	o := q.judge(h, err)
 	if o.ending != failed && o.ending != refused && o.ending != cancelled || h.job == nil || q.overtaken(ctx, h) {
+		return o
+	}
+	if h.alone > aloneBorne { // giving it up ended a process, too
 		return o
 	}
 	telling, stop := q.telling(ctx, o)
@@ -193,8 +206,8 @@ func (q *Queue) once(ctx context.Context, h *hold) error {
 		return ErrCancelled
 	case h.job == nil:
 		return errors.New("the job cannot be read: was it kept by another version of Slipway?")
-	case h.crashes >= crashesBorne:
-		return fmt.Errorf("the process ended %d times while it was at this job", h.crashes)
+	case h.alone >= aloneBorne:
+		return fmt.Errorf("%d times in a row the process ended while it worked on nothing but this job", h.alone)
 	}
 	return calm(func() error { return q.worker.Work(ctx, h.job) })
 }
@@ -246,7 +259,7 @@ func (q *Queue) judge(h *hold, err error) outcome {
 	if errors.As(err, new(panicked)) {
 		bear = min(bear, panicsBorne)
 	}
-	if h.tries >= bear || h.job == nil || h.crashes >= crashesBorne {
+	if h.tries >= bear || h.job == nil || h.alone >= aloneBorne {
 		return outcome{ending: failed, cause: err}
 	}
 	return outcome{ending: again, pause: pause, cause: err}
