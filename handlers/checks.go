@@ -13,7 +13,14 @@ import (
 )
 
 // gaveUp is the gate of a job that failed for good.
-func gaveUp() report.Check {
+func gaveUp(cause error) report.Check {
+	if errors.Is(cause, ErrEndsProcess) {
+		return report.Check{
+			Name: report.GateName, Conclusion: report.Failure,
+			Title:   "Slipway cannot plan this",
+			Summary: "Its process ended each time that it worked on this and on nothing else, so it does not try on. What this pull request changes may take more memory than there is, or set off a defect of Slipway. Its operator sees how often with `slipway jobs list`. Press “Re-run” to try once more.",
+		}
+	}
 	return report.Check{
 		Name: report.GateName, Conclusion: report.Failure,
 		Title:   "Slipway could not finish this plan",

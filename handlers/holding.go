@@ -10,6 +10,10 @@ import (
 // more.
 var ErrFenced = errors.New("the job may be another process's by now")
 
+// ErrEndsProcess says why a job is given up: again and again the process ended while it
+// worked on nothing else.
+var ErrEndsProcess = errors.New("the process ended while it worked on nothing but this job")
+
 type holdingKey struct{}
 
 // WithHolding returns a context whose [Holding] asks holding.

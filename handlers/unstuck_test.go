@@ -158,6 +158,20 @@ func TestWhatTheClockBeganIsFinished(t *testing.T) {
 	}
 }
 
+// A plan that ends its process whenever it is worked is a failed check that says so.
+func TestAPlanThatEndsItsProcessIsToldOf(t *testing.T) {
+	for cause, want := range map[error]string{
+		fmt.Errorf("%w, 5 times", ErrEndsProcess): "new failure Slipway cannot plan this",
+		errors.New("no such luck"):                "new failure Slipway could not finish this plan",
+	} {
+		checks := &gates{at: map[render.Commit]Gate{"new": {Started: noon}}}
+		w := &Worker{Checks: checks, Pulls: openPulls{1: pullAt(1, "open", "new")}}
+		if err := w.GiveUp(t.Context(), PlanPull{Number: 1}, cause); err != nil || len(checks.written) != 1 || checks.written[0] != want {
+			t.Errorf("%v: wrote %q, %v, want %q", cause, checks.written, err, want)
+		}
+	}
+}
+
 // noHeads are pull requests of which none is open.
 type noHeads struct{ openPulls }
 

@@ -95,8 +95,8 @@ func (w *Worker) Work(ctx context.Context, job Job) error {
 
 // GiveUp tells, where somebody waits for it, that a job failed for good: the gate
 // concludes, a command is answered. What the clock will try again needs no word.
-func (w *Worker) GiveUp(ctx context.Context, job Job, _ error) error {
-	checks := []report.Check{gaveUp()}
+func (w *Worker) GiveUp(ctx context.Context, job Job, cause error) error {
+	checks := []report.Check{gaveUp(cause)}
 	switch job := job.(type) {
 	case PlanPull:
 		pull, err := w.Pulls.Pull(ctx, job.Repository, job.Number)

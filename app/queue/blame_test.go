@@ -95,7 +95,7 @@ func TestWhatEndsItsProcessIsGivenUp(t *testing.T) {
 			}
 			c.kill()
 		}
-		if want := "given up " + poison.Key() + " 5 times in a row the process ended while it worked on nothing but this job"; givenUp != want || deaths != 7 {
+		if want := "given up " + poison.Key() + " the process ended while it worked on nothing but this job, 5 times in a row"; givenUp != want || deaths != 7 {
 			t.Errorf("after %d deaths: %q, want %q after 7", deaths, givenUp, want)
 		}
 		if len(done) != 10 {

@@ -207,7 +207,7 @@ func (q *Queue) once(ctx context.Context, h *hold) error {
 	case h.job == nil:
 		return errors.New("the job cannot be read: was it kept by another version of Slipway?")
 	case h.alone >= aloneBorne:
-		return fmt.Errorf("%d times in a row the process ended while it worked on nothing but this job", h.alone)
+		return fmt.Errorf("%w, %d times in a row", handlers.ErrEndsProcess, h.alone)
 	}
 	return calm(func() error { return q.worker.Work(ctx, h.job) })
 }
