@@ -29,6 +29,18 @@ const (
 	aloneBorne = 5
 )
 
+// cleared is what a row is set to where $2 is 1: nothing is held against its job.
+const cleared = `crashes = CASE WHEN $2 = 1 THEN 0 ELSE crashes END, alone = CASE WHEN $2 = 1 THEN 0 ELSE alone END`
+
+// clears returns 1 where a try that ended so has shown that its job need not end the
+// process: it was worked, to an end of its own.
+func (h *hold) clears(e ending) int {
+	if e == handed || h.alone >= aloneBorne {
+		return 0
+	}
+	return 1
+}
+
 // A suspicion is what is known against a job after a process's end.
 type suspicion struct {
 	key            string

@@ -4,6 +4,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -32,7 +33,7 @@ func asVictim(database, home string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	var at atomic.Int32
+	var at, told atomic.Int32
 	err = q.Start(ctx, worker{
 		work: func(_ context.Context, job handlers.Job) error {
 			fmt.Println("begun", job.Key(), at.Add(1))
@@ -48,6 +49,9 @@ func asVictim(database, home string) {
 			return nil
 		},
 		giveUp: func(_ context.Context, job handlers.Job, cause error) error {
+			if told.Add(1) == 1 {
+				return errors.New("GitHub is away")
+			}
 			fmt.Println("given up", job.Key(), cause)
 			return nil
 		},

@@ -90,7 +90,7 @@ func (q *Queue) conclude(ctx context.Context, t tx, h *hold, row *rivertype.JobR
 	switch newer := e.generation > h.generation; {
 	case newer && !stopping:
 		e.next = true
-		_, err = t.exec(ctx, `UPDATE slipway_work SET working = generation, working_kind = NULL, working_payload = NULL, tries = 1 WHERE key = $1`, h.key)
+		_, err = t.exec(ctx, `UPDATE slipway_work SET working = generation, working_kind = NULL, working_payload = NULL, tries = 1, `+cleared+` WHERE key = $1`, h.key, h.clears(e.outcome.ending))
 	case newer, e.outcome.ending == handed:
 		e.outcome.ending = handed
 		err = q.release(ctx, t, h, row, e, riverdriver.JobSetStateInterrupted(row.ID, e.now, max(row.Attempt-1, 0), nil))
@@ -168,15 +168,14 @@ func (q *Queue) release(ctx context.Context, t tx, h *hold, row *rivertype.JobRo
 	if e.outcome.ending != again {
 		undone = 1 // the try does not count
 	}
-	said, at, survived := "", int64(0), 0
+	said, at := "", int64(0)
 	if e.outcome.ending == again || e.outcome.ending == snoozed {
-		said, at, survived = e.outcome.cause.Error(), e.now.UnixMilli(), 1
+		said, at = e.outcome.cause.Error(), e.now.UnixMilli()
 	}
-	_, err := t.exec(ctx, `UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
-		tries = CASE WHEN tries > $2 THEN tries - $2 ELSE 0 END, paused_until = $3,
-		crashes = CASE WHEN $6 = 1 THEN 0 ELSE crashes END, alone = CASE WHEN $6 = 1 THEN 0 ELSE alone END,
-		error = CASE WHEN $4 = '' THEN error ELSE $4 END, error_at = CASE WHEN CAST($5 AS {big}) = 0 THEN error_at ELSE $5 END WHERE key = $1`,
-		h.key, undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at, survived)
+	_, err := t.exec(ctx, `UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL, `+cleared+`,
+		tries = CASE WHEN tries > $3 THEN tries - $3 ELSE 0 END, paused_until = $4,
+		error = CASE WHEN $5 = '' THEN error ELSE $5 END, error_at = CASE WHEN CAST($6 AS {big}) = 0 THEN error_at ELSE $6 END WHERE key = $1`,
+		h.key, h.clears(e.outcome.ending), undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at)
 	return err
 }
 
