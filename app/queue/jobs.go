@@ -28,6 +28,7 @@ type Listed struct {
 	Asked    time.Time `json:"asked"`              // when what is to be done was asked for
 	Tries    int       `json:"tries"`              // that are over or under way
 	Crashes  int       `json:"crashes,omitempty"`  // of processes that were at it
+	Alone    int       `json:"alone,omitempty"`    // of them, in a row, that were at nothing else
 	Until    time.Time `json:"until,omitzero"`     // of a paused one
 	Error    string    `json:"error,omitempty"`    // the last failure
 	FailedAt time.Time `json:"failedAt,omitzero"`  // when that was
@@ -71,14 +72,14 @@ func OpenDesk(ctx context.Context, address string) (*Desk, error) {
 // Close closes the database.
 func (d *Desk) Close() error { return d.db.close() }
 
-const listedColumns = `SELECT key, kind, failed, CASE WHEN owner IS NULL THEN '' ELSE owner END, paused_until, asked_at, tries, crashes, error, error_at, delivery, cancelled, {now}`
+const listedColumns = `SELECT key, kind, failed, CASE WHEN owner IS NULL THEN '' ELSE owner END, paused_until, asked_at, tries, crashes, alone, error, error_at, delivery, cancelled, {now}`
 
 // listed reads one row of listedColumns and what more follows them.
 func listed(row scan, more ...any) (Listed, error) {
 	var l Listed
 	var failed, cancelled int
 	var until, asked, at, now int64
-	err := row(append([]any{&l.Key, &l.Kind, &failed, &l.Replica, &until, &asked, &l.Tries, &l.Crashes, &l.Error, &at, &l.Delivery, &cancelled, &now}, more...)...)
+	err := row(append([]any{&l.Key, &l.Kind, &failed, &l.Replica, &until, &asked, &l.Tries, &l.Crashes, &l.Alone, &l.Error, &at, &l.Delivery, &cancelled, &now}, more...)...)
 	l.Asked, l.Cancelled = time.UnixMilli(asked).UTC(), cancelled != 0
 	if at > 0 {
 		l.FailedAt = time.UnixMilli(at).UTC()

@@ -146,7 +146,7 @@ func jobText(j queue.Listed) string {
 	}
 	for _, fact := range [][2]string{
 		{"key", j.Key}, {"kind", j.Kind}, {"state", state}, {"asked", moment(j.Asked)}, {"delivery", j.Delivery},
-		{"tries", fmt.Sprint(j.Tries)}, {"crashes", fmt.Sprint(j.Crashes)}, {"until", moment(j.Until)}, {"replica", j.Replica},
+		{"tries", fmt.Sprint(j.Tries)}, {"crashes", fmt.Sprint(j.Crashes)}, {"alone", fmt.Sprint(j.Alone)}, {"until", moment(j.Until)}, {"replica", j.Replica},
 		{"failed at", moment(j.FailedAt)}, {"job", j.Payload},
 	} {
 		if fact[1] != "" {
