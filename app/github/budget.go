@@ -335,6 +335,11 @@ func (op Operation) creates() bool {
 	return false
 }
 
+// itself reports whether an operation is called as the App itself, by its key.
+func (op Operation) itself() bool {
+	return strings.HasPrefix(op.ID, "apps/") && op != appsListRepositories
+}
+
 // rank orders writes that wait: decisions, then what is said, then decorations.
 func (op Operation) rank() int {
 	switch {

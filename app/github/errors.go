@@ -131,8 +131,12 @@ func (a *App) understand(ctx context.Context, op Operation, subject string, err 
 	}
 	e.Status = response.StatusCode
 	e.kind = kindOf(response)
-	if e.kind == ErrForbidden && limitWords.MatchString(e.words) {
+	switch {
+	case e.kind != ErrForbidden:
+	case limitWords.MatchString(e.words):
 		e.kind = ErrRateLimited
+	case e.Status == http.StatusUnauthorized && minting == nil && !op.itself():
+		e.kind = ErrTemporary // it has just given out the token that it refuses
 	}
 	if e.kind == ErrRateLimited {
 		e.until, vague = a.retryAt(response)

@@ -20,10 +20,11 @@ import (
 //   - A process that ends while it is at a suspect alone counts against that one. After
 //     [aloneBorne] such ends it is given up. Between them it pauses, ever longer.
 //   - A process that ends otherwise shows that processes end without the suspects, too,
-//     and all that counted against any is forgotten.
+//     and all that counted against any is forgotten. So it is where a suspect that a
+//     process had ended at alone is worked to an end after all.
 //
-// So a job is given up only where it was tried alone again and again, each time ended
-// its process, and no process ended meanwhile that was not at a suspect alone.
+// So a job is given up only where it was tried alone again and again, each time its
+// process ended, and meanwhile no process ended that was not at another such job.
 const (
 	suspected  = 2
 	aloneBorne = 5
@@ -67,8 +68,23 @@ func blame(ctx context.Context, t tx, replica string) (had []suspicion, err erro
 		_, err = t.exec(ctx, `UPDATE slipway_work SET alone = alone + 1 WHERE key = $1`, had[0].key)
 		return had, err
 	}
-	_, err = t.exec(ctx, `UPDATE slipway_work SET alone = 0 WHERE alone > 0 AND failed = 0`)
-	return had, err
+	return had, forget(ctx, t)
+}
+
+// forget drops all that counts against suspects.
+func forget(ctx context.Context, t tx) error {
+	_, err := t.exec(ctx, `UPDATE slipway_work SET alone = 0 WHERE key IN (SELECT key FROM slipway_work WHERE alone > 0 AND failed = 0 ORDER BY key {lock})`)
+	return err
+}
+
+// exonerate hears that a job was worked to an end although a process had ended at it
+// alone: it was not that job which ended it.
+func (q *Queue) exonerate(ctx context.Context, h *hold) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := q.db.inTx(ctx, func(t tx) error { return forget(ctx, t) }); err != nil {
+		q.options.Log.Warn("suspects could not be cleared", "job", h.key, "error", err)
+	}
 }
 
 // penance is how long a suspect pauses that processes ended at so many times while it

@@ -45,6 +45,9 @@ func (q *Queue) finish(ctx context.Context, h *hold, row *rivertype.JobRow, o ou
 		return nil, err
 	}
 	q.tally(h, e)
+	if h.alone > 0 && h.clears(e.outcome.ending) == 1 {
+		q.exonerate(ctx, h)
+	}
 	if !e.next {
 		return nil, nil
 	}
