@@ -170,8 +170,8 @@ func selectorOf(selector *metav1.LabelSelector) labels.Selector {
 	return parsed
 }
 
-// mayMutate reports whether an update of a live object to the payload may be
-// changed on its way.
+// mayMutate reports whether the payload may be changed on its way: to a live object
+// that it updates, or to a new one where live is nil.
 func (a admission) mayMutate(kind servedKind, payload, live map[string]any, namespaces *namespaceIndex) bool {
 	if a.unreadable {
 		return true
@@ -185,18 +185,22 @@ func (a admission) mayMutate(kind servedKind, payload, live map[string]any, name
 }
 
 func (m mutator) mayMatch(kind servedKind, payload, live map[string]any, namespaces *namespaceIndex) bool {
-	if !slices.ContainsFunc(m.rules, func(rule admissionv1.RuleWithOperations) bool { return m.ruleMatches(rule, kind) }) {
+	operation, object := admissionv1.Update, live
+	if live == nil {
+		operation, object = admissionv1.Create, payload
+	}
+	if !slices.ContainsFunc(m.rules, func(rule admissionv1.RuleWithOperations) bool { return m.ruleMatches(rule, operation, kind) }) {
 		return false
 	}
 	if m.objectSelector != nil {
-		old, wanted := labelsOf(live), labelsOf(payload)
+		old, wanted := labelsOf(object), labelsOf(payload)
 		both := labels.Merge(old, wanted)
 		if !m.objectSelector.Matches(old) && !m.objectSelector.Matches(wanted) && !m.objectSelector.Matches(both) {
 			return false
 		}
 	}
 	if m.namespaceSelector != nil && kind.namespaced {
-		metadata, _ := live["metadata"].(map[string]any)
+		metadata, _ := object["metadata"].(map[string]any)
 		namespace, _ := metadata["namespace"].(string)
 		if found := namespaces.of(namespace); found.err == nil && !m.namespaceSelector.Matches(found.labels) {
 			return false
@@ -205,11 +209,11 @@ func (m mutator) mayMatch(kind servedKind, payload, live map[string]any, namespa
 	return true
 }
 
-func (m mutator) ruleMatches(rule admissionv1.RuleWithOperations, kind servedKind) bool {
+func (m mutator) ruleMatches(rule admissionv1.RuleWithOperations, operation admissionv1.OperationType, kind servedKind) bool {
 	has := func(list []string, want string) bool {
 		return slices.Contains(list, "*") || slices.Contains(list, want)
 	}
-	if !slices.Contains(rule.Operations, admissionv1.OperationAll) && !slices.Contains(rule.Operations, admissionv1.Update) {
+	if !slices.Contains(rule.Operations, admissionv1.OperationAll) && !slices.Contains(rule.Operations, operation) {
 		return false
 	}
 	if rule.Scope != nil && (*rule.Scope == admissionv1.ClusterScope && kind.namespaced ||

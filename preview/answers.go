@@ -36,7 +36,8 @@ type answerKey struct {
 
 // An answer is what the API server said to a dry run that went well.
 type answer struct {
-	after    map[string]any // nil where nothing would change
+	after    map[string]any // nil where nothing would change, or nothing but what was sent comes of it
+	whole    bool           // of a creation: it was asked what admission makes of it
 	removed  []path         // of it, by taking over another deployer's fields
 	warnings []string
 }

@@ -26,8 +26,9 @@ func (it *item) beside(known []path, ours string, counts func(Writer) bool) []De
 			if masked == nil {
 				masked = it.object().Masker().Mask(it.live)
 			}
+			named := p.masked(it.live, masked)
 			d := Deviation{
-				Path: p.String(), Pointer: p.pointer(it.live), Live: p.shown(it.live, masked),
+				Path: named.String(), Pointer: named.pointer(it.live), Live: p.shown(it.live, masked),
 				Writer: writerOf(it.entries, ours, p), Beside: true,
 			}
 			if _, ok := p.in(it.wanted); ok { // a list of which some items are added
@@ -166,23 +167,9 @@ func (it *item) isFilledByOthers(p path, index int) bool {
 // whole around it is masked.
 func (p path) shown(object, masked any) any {
 	for _, s := range p {
-		switch typed := masked.(type) {
-		case map[string]any:
-			masked = typed[s.key]
-		case []any:
-			masked = nil
-			list, _ := object.([]any)
-			inner, _ := s.in(object)
-			for i, item := range list {
-				if i < len(typed) && equal(item, inner) {
-					masked = typed[i]
-					break
-				}
-			}
-		default:
-			return masked
-		}
-		object, _ = s.in(object)
+		inner, _ := s.in(object)
+		masked = s.beside(object, inner, masked)
+		object = inner
 	}
 	return masked
 }

@@ -1,7 +1,6 @@
 package preview
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,7 @@ type ClusterOptions struct {
 	// then is Unknown.
 	Timeout time.Duration
 	// ContactTimeout bounds the first question, whether the cluster is there at
-	// all; 0 means 10 s.
+	// all, however often it is asked; 0 means 10 s.
 	ContactTimeout time.Duration
 	// FieldManager is the name that the plan is made for: whose fields are ours.
 	// Empty means DefaultFieldManager.
@@ -38,6 +37,9 @@ type ClusterOptions struct {
 	// Git wants it, and that a validating policy added since would now deny, is
 	// None without and Refused with DryRunAll. Nothing is sent for it at apply.
 	DryRunAll bool
+	// Contact is what is known of whether the cluster is there; nil means one of its
+	// own.
+	Contact *Contact
 	// Scope is what may be read and planned; nil means all that the identity may.
 	Scope *Scope
 }
@@ -54,6 +56,9 @@ func (o ClusterOptions) withDefaults() ClusterOptions {
 	}
 	if o.ContactTimeout <= 0 {
 		o.ContactTimeout = 10 * time.Second
+	}
+	if o.Contact == nil {
+		o.Contact = &Contact{}
 	}
 	if o.FieldManager == "" {
 		o.FieldManager = DefaultFieldManager
@@ -88,7 +93,7 @@ func NewCluster(name string, config *rest.Config, options ClusterOptions) (*Clus
 	config.DisableCompression = true // the API server's CPU is dearer than the network
 	config.WarningHandler = nil
 	config.WarningHandlerWithContext = warningCollector{}
-	config.Wrap(guard(c.limit, &c.requests))
+	config.Wrap(guard(c.limit, &c.requests, c.options.Contact))
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster %s: %w", name, err)
@@ -108,15 +113,3 @@ func (c *Cluster) Name() string { return c.name }
 // SharesFairly reports whether the API server has shown that it shares itself out
 // fairly (priority and fairness), so that clients need no limits of their own.
 func (c *Cluster) SharesFairly() bool { return c.limit.lifted.Load() }
-
-// version asks for the API server's version. It is the first question of every
-// plan: the error tells whether the cluster is there at all.
-func (c *Cluster) version(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.ContactTimeout)
-	defer cancel()
-	info, err := c.discovery.ServerVersionWithContext(ctx)
-	if err != nil {
-		return "", err
-	}
-	return info.GitVersion, nil
-}

@@ -140,11 +140,12 @@ func (c *comparer) byKey(p path, before, after side, keys []string, nodes []map[
 			matched[j] = true
 		}
 		s := itemStep(item.(map[string]any), keys)
-		c.value(p.with(s), before.item(i), after.item(j), below(nodes, s))
+		c.value(p.with(s.as(before.item(i).masked)), before.item(i), after.item(j), below(nodes, s))
 	}
 	for j, item := range new {
 		if !matched[j] {
-			c.value(p.with(itemStep(item.(map[string]any), keys)), side{}, after.item(j), nil)
+			s := itemStep(item.(map[string]any), keys)
+			c.value(p.with(s.as(after.item(j).masked)), side{}, after.item(j), nil)
 		}
 	}
 	return len(c.found) > found

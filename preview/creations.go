@@ -14,27 +14,33 @@ import (
 )
 
 // askCreate has the API server judge the creation of an object from an encoded
-// payload, unless it took the same one in the same circumstances before. errMoved
-// means that there is an object by now.
-func (r *run) askCreate(ctx context.Context, it *item, body []byte) (warnings []string, err error) {
+// payload, unless it took the same one in the same circumstances before. What the
+// answer has after it is what admission makes of the object; nil for nothing else.
+// errMoved means that there is an object by now.
+func (r *run) askCreate(ctx context.Context, it *item, body []byte) (answer, error) {
+	a, as := answer{whole: r.mayAdmit(it)}, metadataOnly
 	key, memorable := r.creationKey(it, body)
 	if memorable {
-		if known, ok := r.cluster.answers.get(key, r.belief(it)); ok {
-			return known.warnings, nil
+		if known, ok := r.cluster.answers.get(key, r.belief(it)); ok && (known.whole || !a.whole) {
+			return known, nil
 		}
 	}
+	if a.whole {
+		as = wholeObject
+	}
 	ctx, collected := withWarnings(ctx)
-	after, err := r.cluster.dryRun(ctx, it.address, body, metadataOnly)
-	if err != nil {
-		return collected.list(), err
+	after, err := r.cluster.dryRun(ctx, it.address, body, as)
+	if err == nil && resourceVersion(after) != "" {
+		err = errMoved
 	}
-	if resourceVersion(after) != "" {
-		return nil, errMoved
+	if err == nil && a.whole {
+		a.after, err = r.admitted(ctx, it, body, after)
 	}
-	if memorable && !r.admission.young {
-		r.cluster.answers.put(key, answer{warnings: collected.list()})
+	a.warnings = collected.list()
+	if err == nil && memorable && !r.admission.young {
+		r.cluster.answers.put(key, a)
 	}
-	return collected.list(), nil
+	return a, err
 }
 
 // belief is for how long the answer to an object's creation is believed. A CRD may

@@ -15,12 +15,15 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-// patches counts the dry runs that a config's clients send.
-func patches(config *rest.Config) *atomic.Int64 {
+// patches counts the dry runs of an apply that a config's clients send.
+func patches(config *rest.Config) *atomic.Int64 { return counting(config, http.MethodPatch) }
+
+// counting counts the requests of a method that a config's clients send.
+func counting(config *rest.Config, method string) *atomic.Int64 {
 	var count atomic.Int64
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(request *http.Request) (*http.Response, error) {
-			if request.Method == http.MethodPatch {
+			if request.Method == method {
 				count.Add(1)
 			}
 			return next.RoundTrip(request)

@@ -29,7 +29,9 @@ type item struct {
 
 	change Change
 	paths  []path // of the change's fields
-	gone   bool   // nothing to say: neither wanted nor live
+	// admitted are those that say what admission makes of a creation.
+	admitted []Field
+	gone     bool // nothing to say: neither wanted nor live
 }
 
 // object returns the rendered object that the item is about.

@@ -163,18 +163,19 @@ func (r *run) judgeCreate(ctx context.Context, it *item) error {
 		it.end(verdict{action: Refused, reason: err.Error()}, nil)
 		return nil
 	}
-	warnings, err := r.askCreate(ctx, it, body)
+	a, err := r.askCreate(ctx, it, body)
 	switch {
 	case errors.Is(err, errMoved):
 		return errMoved
 	case it.makesNamespace && isMissingNamespace(err, it.address.namespace):
 		r.unasked(ctx, it)
 	case err != nil:
-		r.refuse(ctx, it, err, warnings)
+		r.refuse(ctx, it, err, a.warnings)
 	default:
 		it.change.Action = Create
-		it.change.Warnings = it.redactAll(warnings)
+		it.change.Warnings = it.redactAll(a.warnings)
 		it.fillWhole()
+		it.fillAdmitted(a.after)
 	}
 	return nil
 }

@@ -194,8 +194,12 @@ func (p path) pointer(object any) string {
 
 var escape = strings.NewReplacer("~", "~0", "/", "~1")
 
-// element is what a pointer calls one step inside value.
+// element is what a pointer calls one step inside value; nothing where its name is
+// not shown.
 func (s step) element(value any) (string, bool) {
+	if s.hidden {
+		return "", false
+	}
 	if s.key != "" {
 		return escape.Replace(s.key), s.key != "*"
 	}

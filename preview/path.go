@@ -3,6 +3,7 @@ package preview
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -13,8 +14,11 @@ import (
 type step struct {
 	key   string            // into a map; empty for a list
 	item  map[string]string // into a list, by merge key: each value as JSON
+	keys  []string          // of item, in the order in which they are printed
 	label string            // what the item is called in print
-	index int               // into a list, by position
+	// hidden is set where the label stands for a value that is not shown.
+	hidden bool
+	index  int // into a list, by position
 }
 
 // path is the steps from an object's root.
@@ -116,7 +120,7 @@ func (s step) matches(item map[string]any) bool {
 
 // itemStep returns the step to an item by its merge keys.
 func itemStep(item map[string]any, keys []string) step {
-	s := step{item: make(map[string]string, len(keys))}
+	s := step{item: make(map[string]string, len(keys)), keys: keys}
 	labels := make([]string, 0, len(keys))
 	for _, key := range keys {
 		s.item[key] = keyValue(item, key)
@@ -126,6 +130,53 @@ func itemStep(item map[string]any, keys []string) step {
 	}
 	s.label = strings.Join(labels, "/")
 	return s
+}
+
+// as returns the step under the name that the item has where it is masked.
+func (s step) as(masked any) step {
+	label := ""
+	switch typed := masked.(type) {
+	case map[string]any:
+		label = itemStep(typed, s.keys).label
+	case string: // the mark of the whole item
+		label = typed
+	}
+	s.hidden = label != s.label
+	s.label = label
+	return s
+}
+
+// masked returns the path through an object with the names that its masked form
+// has for list items.
+func (p path) masked(object, masked any) path {
+	named := slices.Clone(p)
+	for i, s := range p {
+		inner, _ := s.in(object)
+		hidden := s.beside(object, inner, masked)
+		if s.item != nil && inner != nil {
+			named[i] = s.as(hidden)
+		}
+		object, masked = inner, hidden
+	}
+	return named
+}
+
+// beside returns what stands in the masked form of a value in the place of what the
+// step leads to: the mark itself where a whole is masked.
+func (s step) beside(value, inner, masked any) any {
+	switch typed := masked.(type) {
+	case map[string]any:
+		return typed[s.key]
+	case []any:
+		list, _ := value.([]any)
+		for i, item := range list {
+			if i < len(typed) && equal(item, inner) {
+				return typed[i]
+			}
+		}
+		return nil
+	}
+	return masked
 }
 
 // keyDefaults are the values of merge keys that may be left out.

@@ -34,6 +34,10 @@ type Source string
 const (
 	FromPullRequest Source = "this pull request"
 	FromDrift       Source = "already drifted"
+	// FromAdmission is what admission (a webhook, a policy, the API server's own
+	// plug-ins) makes of a new object: Old is what Git has, New what is stored. The
+	// API server's defaults, and what it hands out, are none of it.
+	FromAdmission Source = "admission"
 )
 
 // A Field is one difference inside an object.
@@ -44,7 +48,7 @@ type Field struct {
 	// Old and New hold decoded JSON, already masked; nil where the field is absent on that side.
 	Old any `json:"old,omitempty"`
 	New any `json:"new,omitempty"`
-	// Source says whether this pull request makes the difference.
+	// Source says who makes the difference.
 	Source Source `json:"source"`
 	// Managers are the other field managers that own what is overwritten, sorted.
 	Managers []string `json:"managers,omitempty"`

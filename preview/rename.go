@@ -72,6 +72,8 @@ func (it *item) rename(old *item) {
 	it.change.RenamedFrom = old.object().ID.Name
 	it.change.Fields = nil
 	it.fill(before, it.wanted, nil, DefaultFieldManager, nil)
+	it.change.Fields = append(it.change.Fields, it.admitted...)
+	sortFields(it.change.Fields)
 }
 
 // withName returns the object under another's name.

@@ -68,30 +68,38 @@ func (r *run) meet(ctx context.Context) error {
 }
 
 // discover finds out which kinds the cluster serves, anew where it was last done
-// before newerThan. With contact it also asks whether the cluster is there.
-func (r *run) discover(ctx context.Context, newerThan time.Time, contact bool) error {
-	group, ctx := errgroup.WithContext(ctx)
-	if contact {
-		group.Go(func() error { return r.askVersion(ctx) })
-	}
-	group.Go(func() error {
-		kinds, err := r.cluster.servedKinds(ctx, newerThan)
-		if err == nil {
-			r.kinds = kinds
-		}
+// before newerThan. With contact it also asks, at once, whether the cluster is there.
+func (r *run) discover(ctx context.Context, newerThan time.Time, contact bool) (err error) {
+	if !contact {
+		r.kinds, err = r.cluster.servedKinds(ctx, newerThan)
 		return err
-	})
-	return group.Wait()
+	}
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type discovery struct {
+		kinds *kindSet
+		err   error
+	}
+	discovered := make(chan discovery, 1)
+	go func() {
+		kinds, err := r.cluster.servedKinds(asking, newerThan)
+		discovered <- discovery{kinds, err}
+	}()
+	if err := r.askVersion(ctx); err != nil {
+		return err
+	}
+	d := <-discovered
+	if r.kinds = d.kinds; d.err == nil || isAnswer(d.err) && !isAway(d.err) {
+		return d.err
+	}
+	r.kinds, err = r.cluster.servedKinds(ctx, newerThan) // it came back in the meantime
+	return err
 }
 
 // askVersion asks for the version; the error means that nobody answers.
-func (r *run) askVersion(ctx context.Context) error {
-	version, err := r.cluster.version(ctx)
-	if err != nil && !isAnswer(err) {
-		return err
-	}
-	r.version = version
-	return nil
+func (r *run) askVersion(ctx context.Context) (err error) {
+	r.version, err = r.cluster.version(ctx)
+	return err
 }
 
 // read reads the admission configuration and what is live, unless nobody answers

@@ -27,14 +27,15 @@ const priorityAndFairness = "X-Kubernetes-Pf-Flowschema-Uid"
 // guarded is the transport nearest to the wire: it lets only reads and dry runs
 // through.
 type guarded struct {
-	next  http.RoundTripper
-	limit *adaptiveLimit
-	sent  *atomic.Int64
+	next    http.RoundTripper
+	limit   *adaptiveLimit
+	sent    *atomic.Int64
+	contact *Contact
 }
 
-func guard(limit *adaptiveLimit, sent *atomic.Int64) func(http.RoundTripper) http.RoundTripper {
+func guard(limit *adaptiveLimit, sent *atomic.Int64, contact *Contact) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return &guarded{next: next, limit: limit, sent: sent}
+		return &guarded{next: next, limit: limit, sent: sent, contact: contact}
 	}
 }
 
@@ -49,6 +50,7 @@ func (g *guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	g.sent.Add(1)
 	response, err := g.next.RoundTrip(request)
+	err = g.contact.passed(err)
 	if err == nil && response.Header.Get(priorityAndFairness) != "" {
 		g.limit.lift()
 	}

@@ -23,7 +23,7 @@ func TestNoWriteLeavesTheProcess(t *testing.T) {
 		_, _ = io.WriteString(w, "{}")
 	}))
 	defer server.Close()
-	client := &http.Client{Transport: guard(newAdaptiveLimit(), new(atomic.Int64))(http.DefaultTransport)}
+	client := &http.Client{Transport: guard(newAdaptiveLimit(), new(atomic.Int64), new(Contact))(http.DefaultTransport)}
 	for _, test := range []struct {
 		method, path, body string
 		leaves             bool
@@ -106,7 +106,7 @@ func TestRateLimitsGoWithPriorityAndFairness(t *testing.T) {
 			defer server.Close()
 			limit := newAdaptiveLimit()
 			config := &rest.Config{Host: server.URL}
-			config.Wrap(guard(limit, new(atomic.Int64)))
+			config.Wrap(guard(limit, new(atomic.Int64), new(Contact)))
 			client, err := rest.HTTPClientFor(config)
 			if err != nil {
 				t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // (postBuild) and which nobody does here.
 type Variable struct {
 	Name  string // DOMAIN
-	Text  string // as it stands: ${DOMAIN}
+	Text  string // as it stands: ${DOMAIN}; without what is sensitive: its default
 	Field string // spec.rules[0].host, as [Locate] takes it
 }
 
@@ -30,13 +30,14 @@ func (o Object) Variables() []Variable {
 		return nil
 	}
 	var found []Variable
-	collectVariables(o.open().content, "", &found)
+	collectVariables(o.open().content, o.Masked(), "", &found)
 	return found
 }
 
-func collectVariables(value any, field string, found *[]Variable) {
+func collectVariables(value, masked any, field string, found *[]Variable) {
 	switch typed := value.(type) {
 	case map[string]any:
+		inside, _ := masked.(map[string]any)
 		keys := make([]string, 0, len(typed))
 		for key := range typed {
 			keys = append(keys, key)
@@ -52,18 +53,27 @@ func collectVariables(value any, field string, found *[]Variable) {
 			} else if field != "" {
 				inner = "." + key
 			}
-			collectVariables(typed[key], field+inner, found)
+			collectVariables(typed[key], inside[key], field+inner, found)
 		}
 	case []any:
+		inside, _ := masked.([]any)
 		for i, inner := range typed {
-			collectVariables(inner, field+"["+strconv.Itoa(i)+"]", found)
+			var hidden any
+			if i < len(inside) {
+				hidden = inside[i]
+			}
+			collectVariables(inner, hidden, field+"["+strconv.Itoa(i)+"]", found)
 		}
 	case string:
 		if strings.Contains(typed, "\n") {
 			return
 		}
 		for _, match := range variable.FindAllStringSubmatch(typed, -1) {
-			*found = append(*found, Variable{Name: match[3], Text: match[2], Field: field})
+			text := match[2]
+			if masked != value {
+				text = "${" + match[3] + "}"
+			}
+			*found = append(*found, Variable{Name: match[3], Text: text, Field: field})
 		}
 	}
 }

@@ -56,8 +56,9 @@ type Registry struct {
 	options       preview.ClusterOptions
 	writing       deploy.Options
 
-	mu   sync.Mutex
-	open map[identity]*access
+	mu       sync.Mutex
+	open     map[identity]*access
+	contacts map[string]*preview.Contact // by cluster, whoever asks
 }
 
 // access is one cluster as one service account, to ask and, once that was wanted,
@@ -75,7 +76,7 @@ type identity struct{ cluster, user, scope string }
 // New returns a registry. Kubeconfigs are read when a cluster is first used, so
 // that one broken file costs only its own targets.
 func New(registrations map[string]Registration, options preview.ClusterOptions, writing deploy.Options) *Registry {
-	return &Registry{registrations: registrations, options: options, writing: writing, open: make(map[identity]*access)}
+	return &Registry{registrations: registrations, options: options, writing: writing, open: make(map[identity]*access), contacts: make(map[string]*preview.Contact)}
 }
 
 // Cluster implements [handlers.Clusters].
@@ -231,7 +232,8 @@ func matches(patterns []string, s string) bool {
 	})
 }
 
-// connect makes the clients: one that acts as user within a scope, and Slipway's own.
+// connect makes the clients: one that acts as user within a scope, and Slipway's
+// own. The caller holds the lock.
 func (r *Registry) connect(name, user string, scope preview.Scope) (*access, error) {
 	own, err := r.registrations[name].config()
 	if err != nil {
@@ -240,8 +242,11 @@ func (r *Registry) connect(name, user string, scope preview.Scope) (*access, err
 	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return held{next} })
 	account := rest.CopyConfig(own)
 	account.Impersonate = rest.ImpersonationConfig{UserName: user}
+	if r.contacts[name] == nil {
+		r.contacts[name] = &preview.Contact{}
+	}
 	options := r.options
-	options.Scope = &scope
+	options.Scope, options.Contact = &scope, r.contacts[name]
 	asking, err := preview.NewCluster(name, account, options)
 	if err != nil {
 		return nil, err

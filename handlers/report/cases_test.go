@@ -1,6 +1,8 @@
 package report_test
 
 import (
+	"slices"
+
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/handlers/report/reporttest"
 	"github.com/slipwayhq/slipway/policy"
@@ -83,6 +85,11 @@ func changeCases() map[string]report.Report {
 			reporttest.Field("spec", nil, map[string]any{
 				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}, "selector": map[string]any{"app": "web"}}),
 		}}
+	admitted := service
+	admitted.Fields = append(slices.Clone(service.Fields),
+		reporttest.Admission("metadata.annotations", nil, map[string]any{"mesh.example/cluster": "eu", "mesh.example/seen": "(another value each time)"}),
+		reporttest.Admission("spec.ports[80/TCP].targetPort", "http", "http-mesh"),
+		reporttest.Admission("spec.selector.app", "web", nil))
 	gone := preview.Change{ID: reporttest.Object("batch", "CronJob", "cleanup"), APIVersion: "batch/v1", Action: preview.Delete}
 	replace := preview.Change{ID: reporttest.Object("batch", "Job", "migrate"), APIVersion: "batch/v1", Action: preview.Replace,
 		Origin: render.Origin{File: "apps/web/base/job.yaml", Line: 1},
@@ -106,6 +113,7 @@ func changeCases() map[string]report.Report {
 	return map[string]report.Report{
 		"update":         reporttest.New(reporttest.Part(production, 7, reporttest.Update("web", image))),
 		"create":         reporttest.New(reporttest.Part(production, 2, service)),
+		"admitted":       reporttest.New(reporttest.Part(production, 2, admitted)),
 		"not-validated":  reporttest.New(reporttest.Part(production, 0, arriving)),
 		"delete":         reporttest.New(reporttest.Part(production, 2, gone)),
 		"replace":        reporttest.New(reporttest.Part(production, 2, replace)),
@@ -191,6 +199,7 @@ func hostile(s string) report.Report {
 			{Path: s, Old: s, New: s + s, Source: preview.FromDrift, Managers: []string{s}},
 			{Path: "data[" + s + "]", Old: "line\n" + s, New: "line\n" + s + "\n" + s},
 			{Path: "list", New: []any{s, map[string]any{s: s}}},
+			{Path: s, Old: s, New: "injected " + s, Source: preview.FromAdmission},
 		},
 	}
 	part := reporttest.Part(target, 1, change)

@@ -37,6 +37,7 @@ func TestConclusions(t *testing.T) {
 		"unknown":        {"slipway": bad, "slipway / production": bad},
 		"unreachable":    {"slipway": bad, "slipway / production": bad, "slipway / staging": bad},
 		"denied":         {"slipway": bad, "slipway / staging": ok, "slipway / production": bad},
+		"admitted":       {"slipway": ok, "slipway / production": ok},
 		"render-error":   {"slipway": bad, "slipway / dev": bad, "slipway / staging": ok, "slipway / production": ok},
 		"conflict":       {"slipway": bad},
 		"configuration":  {"slipway": bad},

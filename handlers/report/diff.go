@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,29 +35,43 @@ const context = 3
 // difference returns what changes in an object, line by line. A single-line value
 // longer than width is shortened to what differs in it.
 func difference(c preview.Change, width int) []line {
-	if content := created(c); content != nil {
-		return allLines(yamlOf(content), addedLine, width)
-	}
+	own, admitted := byAdmission(c.Fields)
 	var lines []line
-	for _, f := range c.Fields {
+	if content := created(c.Action, own); content != nil {
+		lines = allLines(yamlOf(content), addedLine, width)
+		own = nil
+	}
+	for _, f := range slices.Concat(own, admitted) {
 		lines = append(lines, fieldDifference(f, width)...)
 	}
 	return lines
 }
 
+// byAdmission parts what Git makes of an object from what admission makes of that.
+func byAdmission(fields []preview.Field) (own, admitted []preview.Field) {
+	for _, f := range fields {
+		if f.Source == preview.FromAdmission {
+			admitted = append(admitted, f)
+		} else {
+			own = append(own, f)
+		}
+	}
+	return own, admitted
+}
+
 // A nest is a map that created makes, unlike those that are a plan's.
 type nest map[string]any
 
-// created returns the fields of a new object as one value, which reads better than
-// a path for each; nil where the change is no creation or its fields differ in
+// created returns the fields of a new object, admission's apart, as one value, which
+// reads better than a path for each; nil where it is no creation or they differ in
 // where they come from.
-func created(c preview.Change) nest {
-	if c.Action != preview.Create || len(c.Fields) == 0 {
+func created(action preview.Action, fields []preview.Field) nest {
+	if action != preview.Create || len(fields) == 0 {
 		return nil
 	}
 	content := nest{}
-	for _, f := range c.Fields {
-		if f.Old != nil || f.New == nil || fieldNote(f) != fieldNote(c.Fields[0]) {
+	for _, f := range fields {
+		if f.Old != nil || f.New == nil || fieldNote(f) != fieldNote(fields[0]) {
 			return nil
 		}
 		if whole, ok := f.New.(map[string]any); ok && f.Path == "" {
@@ -116,8 +131,16 @@ func orDot(path string) string {
 // is anything but this pull request's own.
 func fieldNote(f preview.Field) string {
 	var notes []string
-	if f.Source == preview.FromDrift {
+	switch {
+	case f.Source == preview.FromDrift:
 		notes = append(notes, "already drifted")
+	case f.Source != preview.FromAdmission:
+	case f.Old == nil:
+		notes = append(notes, "set by admission")
+	case f.New == nil:
+		notes = append(notes, "removed by admission")
+	default:
+		notes = append(notes, "changed by admission")
 	}
 	if len(f.Managers) > 0 {
 		notes = append(notes, "owned by "+some(f.Managers, 3))

@@ -101,12 +101,13 @@ func actionWord(c preview.Change) string {
 }
 
 func onlyDrift(c preview.Change) bool {
-	for _, f := range c.Fields {
+	own, _ := byAdmission(c.Fields)
+	for _, f := range own {
 		if f.Source != preview.FromDrift {
 			return false
 		}
 	}
-	return len(c.Fields) > 0
+	return len(own) > 0
 }
 
 // objectNotes are the remarks on an object, worst first.

@@ -79,6 +79,11 @@ func Drift(path string, live, wanted any, manager string) preview.Field {
 	return preview.Field{Path: path, Old: live, New: wanted, Source: preview.FromDrift, Managers: []string{manager}}
 }
 
+// Admission returns what admission makes of a field of a new object.
+func Admission(path string, before, after any) preview.Field {
+	return preview.Field{Path: path, Old: before, New: after, Source: preview.FromAdmission}
+}
+
 // Finding returns a finding of a rule on a change's object, at its place.
 func Finding(level policy.Level, rule, message string, c preview.Change) policy.Finding {
 	return policy.Finding{Rule: rule, Level: level, Object: c.ID, File: c.Origin.File, Line: c.Origin.Line, Message: message}
