@@ -39,7 +39,8 @@ func (r *run) mayAdmit(it *item) bool {
 // nobody's choice. See docs/adr/0020-creations-as-admission-leaves-them.md.
 func (r *run) admitted(ctx context.Context, it *item, body []byte, first map[string]any) (map[string]any, error) {
 	wanted, first := comparable(it.wanted, it.setsStatus()), comparable(first, it.setsStatus())
-	left := r.unexplained(ctx, it, wanted, first)
+	defaults := r.defaultsOf(ctx, it)
+	left := unexplained(wanted, first, defaults(first))
 	if equal(wanted, left) {
 		return nil, nil
 	}
@@ -52,10 +53,10 @@ func (r *run) admitted(ctx context.Context, it *item, body []byte, first map[str
 	case err != nil:
 		return nil, err
 	}
-	again := r.unexplained(ctx, it, wanted, comparable(second, it.setsStatus()))
-	known, entries := r.defaultsOf(ctx, it, first), managedEntries(second)
+	again, entries := comparable(second, it.setsStatus()), managedEntries(second)
+	again = unexplained(wanted, again, defaults(again))
 	asked := pruner{trees: trees(entries), explained: func(p path, value any) bool {
-		if known, same := known(p, value); known {
+		if known, same := defaults(first)(p, value); known {
 			return same
 		}
 		return slices.ContainsFunc(entries, func(e managedEntry) bool { return e.hadBefore(p, value) })
@@ -69,23 +70,22 @@ func (r *run) admitted(ctx context.Context, it *item, body []byte, first map[str
 
 // unexplained returns after, the answer to the creation of what is wanted, without
 // what is known to be the API server's own.
-func (r *run) unexplained(ctx context.Context, it *item, wanted, after map[string]any) map[string]any {
-	known := r.defaultsOf(ctx, it, after)
-	table := pruner{explained: func(p path, value any) bool { _, same := known(p, value); return same }}
-	return table.of(wanted, after)
+func unexplained(wanted, after map[string]any, known defaulting) map[string]any {
+	return pruner{explained: func(p path, value any) bool { _, same := known(p, value); return same }}.of(wanted, after)
 }
 
-// defaultsOf returns what is known of an object's defaults without asking about it.
-func (r *run) defaultsOf(ctx context.Context, it *item, after map[string]any) defaulting {
+// defaultsOf returns what is known of an object's defaults without asking about it,
+// for the answer that has them.
+func (r *run) defaultsOf(ctx context.Context, it *item) func(after map[string]any) defaulting {
 	if group := it.change.ID.Group; group == "" || slices.Contains(kubernetesGroups, group) {
-		return ownDefaults(it.change.ID.Kind, after)
+		return func(after map[string]any) defaulting { return ownDefaults(it.change.ID.Kind, after) }
 	}
 	gvk := schema.FromAPIVersionAndKind(it.change.APIVersion, it.change.ID.Kind)
-	published, err := r.cluster.publishedShape(ctx, gvk.GroupVersion())
-	if err != nil {
-		return schemaDefaults(nil, nil)
+	known := schemaDefaults(nil, nil)
+	if published, err := r.cluster.publishedShape(ctx, gvk); err == nil {
+		known = schemaDefaults(published.model(gvk), it.wanted)
 	}
-	return schemaDefaults(published.model(gvk), it.wanted)
+	return func(map[string]any) defaulting { return known }
 }
 
 // hadBefore reports whether the writer owns just what the path leads to: the value

@@ -16,6 +16,7 @@ type defaulting func(p path, value any) (known, same bool)
 // kinds, by the end of a field's path, list items left out. A stable version of an
 // API never changes them. What is missing here is found out by asking; see admitted.
 var constants = map[string][]any{
+	"metadata": {map[string]any{}},
 	// pods, and the templates of them
 	"dnsPolicy":                             {"ClusterFirst"},
 	"restartPolicy":                         {"Always"},
@@ -98,7 +99,6 @@ var kindConstants = map[string]map[string][]any{
 		"spec.priority":           {int64(0)},
 		"spec.preemptionPolicy":   {"PreemptLowerPriority"},
 		"spec.serviceAccountName": {"default"},
-		"spec.serviceAccount":     {"default"},
 		"spec.tolerations": {[]any{
 			map[string]any{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": int64(300)},
 			map[string]any{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": int64(300)},
@@ -111,6 +111,8 @@ var kindConstants = map[string]map[string][]any{
 var allocated = map[string][]string{
 	"Service": {"spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies", "spec.ipFamilyPolicy", "spec.ports.nodePort", "spec.healthCheckNodePort"},
 	"Job": {
+		"metadata.labels.controller-uid", "metadata.labels.job-name",
+		"metadata.labels.batch.kubernetes.io/controller-uid", "metadata.labels.batch.kubernetes.io/job-name",
 		"spec.selector", "spec.template.metadata.labels.controller-uid", "spec.template.metadata.labels.job-name",
 		"spec.template.metadata.labels.batch.kubernetes.io/controller-uid", "spec.template.metadata.labels.batch.kubernetes.io/job-name",
 	},

@@ -131,7 +131,7 @@ func (r *run) misfit(ctx context.Context, it *item) misfit {
 	if !it.known {
 		return misfit{}
 	}
-	s, err := r.cluster.publishedShape(ctx, gvk.GroupVersion())
+	s, err := r.cluster.publishedShape(ctx, gvk)
 	if err != nil {
 		return misfit{}
 	}

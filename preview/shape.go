@@ -37,8 +37,8 @@ type misfit struct {
 
 // shapes remembers the published schemas of a cluster, by group and version.
 type shapes struct {
-	mu    sync.Mutex
-	known map[schema.GroupVersion]*publishedShape
+	mu        sync.Mutex
+	published map[schema.GroupVersion]*publishedShape
 }
 
 type publishedShape struct {
@@ -48,17 +48,31 @@ type publishedShape struct {
 	err   error
 }
 
-// of returns the schemas of a group and version; an error means that nobody can
-// say now.
-func (s *shapes) of(gv schema.GroupVersion, read func() ([]byte, error)) (*shape, error) {
-	s.mu.Lock()
-	if s.known == nil {
-		s.known = make(map[schema.GroupVersion]*publishedShape)
+// shapeAge is how old schemas may be in which a kind is missing that is served: they
+// are published a moment after their CRD.
+const shapeAge = 5 * time.Second
+
+// of returns the schemas of a kind's group and version; an error means that nobody
+// can say now.
+func (s *shapes) of(gvk schema.GroupVersionKind, read func() ([]byte, error)) (*shape, error) {
+	found, at, err := s.known(gvk.GroupVersion(), kindsAge, read)
+	if err == nil && found.model(gvk) == nil && time.Since(at) > shapeAge {
+		found, _, err = s.known(gvk.GroupVersion(), shapeAge, read)
 	}
-	published := s.known[gv]
-	if published == nil || time.Since(published.at) > kindsAge {
+	return found, err
+}
+
+// known returns the schemas of a group and version that are at hand, or reads them
+// where those are older than age.
+func (s *shapes) known(gv schema.GroupVersion, age time.Duration, read func() ([]byte, error)) (*shape, time.Time, error) {
+	s.mu.Lock()
+	if s.published == nil {
+		s.published = make(map[schema.GroupVersion]*publishedShape)
+	}
+	published := s.published[gv]
+	if published == nil || time.Since(published.at) > age {
 		published = &publishedShape{at: time.Now()}
-		s.known[gv] = published
+		s.published[gv] = published
 	}
 	s.mu.Unlock()
 	published.once.Do(func() {
@@ -69,12 +83,12 @@ func (s *shapes) of(gv schema.GroupVersion, read func() ([]byte, error)) (*shape
 	})
 	if published.err != nil {
 		s.mu.Lock()
-		if s.known[gv] == published {
-			delete(s.known, gv) // the next one asks again
+		if s.published[gv] == published {
+			delete(s.published, gv) // the next one asks again
 		}
 		s.mu.Unlock()
 	}
-	return published.shape, published.err
+	return published.shape, published.at, published.err
 }
 
 func parseShape(document []byte) (*shape, error) {
@@ -93,9 +107,11 @@ func parseShape(document []byte) (*shape, error) {
 	return &shape{types: types, models: parsed.Components.Schemas}, nil
 }
 
-// publishedShape returns the schemas that the cluster publishes of a group and version.
-func (c *Cluster) publishedShape(ctx context.Context, gv schema.GroupVersion) (*shape, error) {
-	return c.shapes.of(gv, func() ([]byte, error) {
+// publishedShape returns the schemas that the cluster publishes of a kind and others
+// of its group and version.
+func (c *Cluster) publishedShape(ctx context.Context, gvk schema.GroupVersionKind) (*shape, error) {
+	gv := gvk.GroupVersion()
+	return c.shapes.of(gvk, func() ([]byte, error) {
 		path := []string{"/openapi/v3/apis", gv.Group, gv.Version}
 		if gv.Group == "" {
 			path = []string{"/openapi/v3/api", gv.Version}

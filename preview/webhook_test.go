@@ -95,6 +95,17 @@ func (b *bed) configure(kind, document string) {
 	})
 }
 
+// published waits until the API server serves a kind of example.com, and publishes
+// its schema, which is a moment later.
+func (b *bed) published(kind string) {
+	b.t.Helper()
+	gvk := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: kind}
+	b.until(func() bool {
+		s, err := b.as(b.cluster.Config(), ClusterOptions{}).publishedShape(b.t.Context(), gvk)
+		return err == nil && s.model(gvk) != nil
+	})
+}
+
 // objectOf decodes what a webhook is asked about.
 func objectOf(request admissionreview.AdmissionRequest) *unstructured.Unstructured {
 	var object unstructured.Unstructured
@@ -189,7 +200,7 @@ const service = `
 apiVersion: v1
 kind: Service
 metadata: {name: web}
-spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80}, {name: tls, port: 443, targetPort: https}]}
+spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: web}, ports: [{name: web, port: 80}, {name: tls, port: 443, targetPort: https}]}
 `
 
 // moreKinds have defaults that manyKinds have not.
@@ -199,6 +210,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: pod}
 spec:
+  serviceAccountName: sa
   containers:
   - name: c
     image: registry.example:5000/c
@@ -259,7 +271,7 @@ func TestDefaultsAreNotAdmissions(t *testing.T) {
 	b := newBed(t)
 	b.apply("admin", crdOf("Dinghy", "colour"))
 	dinghy := "\n---\napiVersion: example.com/v1\nkind: Dinghy\nmetadata: {name: d}\nspec: {colour: red, rules: [{a: one}]}\n"
-	b.until(func() bool { return b.plan("", dinghy).Changes[0].Action == Create })
+	b.published("Dinghy")
 	hook := b.hook("Mutating", func(admissionreview.AdmissionRequest, *admissionreview.AdmissionResponse) {})
 	config := b.cluster.Config()
 	posted := counting(config, http.MethodPost)
@@ -281,4 +293,161 @@ func TestDefaultsAreNotAdmissions(t *testing.T) {
 	if hook.asked < len(p.Changes) {
 		t.Errorf("the webhook was asked %d times about %d objects", hook.asked, len(p.Changes))
 	}
+}
+
+// TestAdmissionOfUpdates has a webhook inject a sidecar, put a label right and
+// change an image, whoever writes: a plan shows what comes of an update, the
+// webhook's part in it, and nothing where nothing would change.
+func TestAdmissionOfUpdates(t *testing.T) {
+	b := newBed(t)
+	b.hook("Mutating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		object := objectOf(request)
+		if object.GetKind() != "Deployment" {
+			return
+		}
+		containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+		first, _ := containers[0].(map[string]any)
+		image, _ := first["image"].(string)
+		operations := []string{
+			`{"op": "add", "path": "/metadata/labels/team", "value": "shop"}`,
+			fmt.Sprintf(`{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": %q}`, "mirror.example/"+strings.TrimPrefix(image, "mirror.example/")),
+		}
+		if len(containers) == 2 {
+			operations = append(operations, `{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "proxy", "image": "proxy:1"}}`)
+		}
+		patching(response, operations...)
+	})
+	b.apply("slipway", deployment)
+	check(t, b.plan(deployment, deployment), "\nnone Deployment web\n")
+	head := strings.NewReplacer("nginx:1.27", "nginx:1.28", "labels: {app: web}\nspec:\n  replicas", "labels: {app: web, team: other}\nspec:\n  replicas").Replace(deployment)
+	check(t, b.plan(deployment, head), `
+update Deployment web
+  spec.template.spec.containers[web].image: "mirror.example/nginx:1.27" -> "mirror.example/nginx:1.28" (this pull request)
+`)
+}
+
+// TestWhatAWebhookWouldPutInIsShown has a webhook come after the object: the next
+// apply, whatever it is for, brings what it injects.
+func TestWhatAWebhookWouldPutInIsShown(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", deployment)
+	b.hook("Mutating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		if request.Kind.Kind == "Deployment" {
+			patching(response, `{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "proxy", "image": "proxy:1", "imagePullPolicy": "Always"}}`)
+		}
+	})
+	check(t, b.plan(deployment, deployment), `
+update Deployment web
+  spec.template.spec.containers[proxy]: null -> {"image":"proxy:1","imagePullPolicy":"Always","name":"proxy","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"} (already drifted)
+`)
+}
+
+// TestAWebhookRefuses hears a validating webhook's own words, of a creation and of
+// an update, and what becomes of a plan when it does not answer.
+func TestAWebhookRefuses(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", configuration)
+	green, other := strings.Replace(configuration, "blue", "green", 1), strings.Replace(configuration, "settings", "others", 1)
+	broken := false
+	b.hook("Validating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		switch {
+		case broken:
+			response.UID = "somebody else's"
+		case request.Operation == admissionreview.Create, strings.Contains(string(request.Object.Raw), "green"):
+			response.Allowed = false
+			response.Result = &metav1.Status{Message: "only blue is good, and enough", Code: http.StatusForbidden}
+			response.Warnings = []string{"colours are going away"}
+		}
+	})
+	for what, p := range map[string]*Plan{"creation": b.plan(configuration, configuration+other), "update": b.plan(configuration, green)} {
+		c := p.Changes[len(p.Changes)-1]
+		if c.Action != Refused || !strings.HasSuffix(c.Reason, `admission webhook "hook.example.com" denied the request: only blue is good, and enough`) || !strings.Contains(c.Hint, "webhook objects to") {
+			t.Errorf("%s is %s because %q; %q", what, c.Action, c.Reason, c.Hint)
+		}
+		if diff := cmp.Diff([]string{"colours are going away"}, c.Warnings); diff != "" {
+			t.Errorf("%s: warnings (-want +got):\n%s", what, diff)
+		}
+	}
+	if c := b.plan(configuration, configuration).Changes[0]; c.Action != None {
+		t.Errorf("what stays is %s because %s", c.Action, c.Reason)
+	}
+	broken = true
+	if c := b.plan(configuration, green).Changes[0]; c.Action != Unknown || !strings.Contains(c.Reason, "failed calling webhook") || !strings.Contains(c.Hint, "does not answer") {
+		t.Errorf("with a webhook that is broken it is %s because %q; %q", c.Action, c.Reason, c.Hint)
+	}
+}
+
+// TestKubernetesOwnAdmission has a LimitRange give a new pod its limits, which are
+// in no one's Git.
+func TestKubernetesOwnAdmission(t *testing.T) {
+	b := newBed(t)
+	b.apply("admin", "apiVersion: v1\nkind: LimitRange\nmetadata: {name: lr}\nspec: {limits: [{type: Container, default: {memory: 1Gi}, defaultRequest: {memory: 512Mi}}]}")
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec: {containers: [{name: c, image: \"c:1\"}]}"
+	b.until(func() bool { return len(b.plan("", pod).Changes[0].Fields) > 1 }) // the API server has noticed it
+	check(t, b.plan("", pod), `
+create Pod pod
+  metadata.annotations: null -> {"kubernetes.io/limit-ranger":"LimitRanger plugin set: memory request for container c; memory limit for container c"} (admission)
+  spec: null -> {"containers":[{"image":"c:1","name":"c"}]} (this pull request)
+  spec.containers[c].resources: null -> {"limits":{"memory":"1Gi"},"requests":{"memory":"512Mi"}} (admission)
+`)
+}
+
+// TestAdmissionOfCustomResources changes a default of a CRD's, and a field besides.
+func TestAdmissionOfCustomResources(t *testing.T) {
+	b := newBed(t)
+	b.apply("admin", crdOf("Yawl", "colour"))
+	yawl := "apiVersion: example.com/v1\nkind: Yawl\nmetadata: {name: boat}\nspec: {colour: red, rules: [{a: one}, {a: two}]}\n"
+	b.published("Yawl")
+	b.hook("Mutating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		if request.Kind.Kind == "Yawl" {
+			patching(response, `{"op": "replace", "path": "/spec/rules/1/b", "value": "z"}`, `{"op": "replace", "path": "/spec/colour", "value": "white"}`)
+		}
+	})
+	check(t, b.plan("", yawl), `
+create Yawl boat
+  spec: null -> {"colour":"red","rules":[{"a":"one"},{"a":"two"}]} (this pull request)
+  spec.colour: "red" -> "white" (admission)
+  spec.rules[1].b: null -> "z" (admission)
+`)
+}
+
+// TestAdmissionUnseen plans as an account that may not read how admission is
+// configured: it is found out by asking.
+func TestAdmissionUnseen(t *testing.T) {
+	b := newBed(t)
+	b.hook("Mutating", meddling())
+	b.cluster.GrantDeployer(t, b.namespace, "deployer")
+	config, err := b.cluster.ServiceAccount(t.Context(), b.namespace, "deployer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	posted := counting(config, http.MethodPost)
+	p := b.planAs(b.as(config, ClusterOptions{}), "", deployment+configuration+service)
+	seen := b.plan("", deployment+configuration+service)
+	if diff := cmp.Diff(seen.Changes, p.Changes); diff != "" {
+		t.Errorf("as seen and unseen (-seen +unseen):\n%s", diff)
+	}
+	if posted.Load() != 1 {
+		t.Errorf("%d objects were asked about twice, want the one that is changed", posted.Load())
+	}
+}
+
+// TestARenameIsAdmitted keeps what admission makes of the new object.
+func TestARenameIsAdmitted(t *testing.T) {
+	b := newBed(t)
+	document := func(hash, colour string) string {
+		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings-" + hash + "}\ndata: {colour: " + colour + "}\n"
+	}
+	base, head := document("7f4dm2gc9h", "blue"), document("k8bt2hc6mf", "red")
+	b.apply("slipway", base)
+	b.hook("Mutating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		if request.Kind.Kind == "ConfigMap" {
+			patching(response, `{"op": "add", "path": "/data/stamped", "value": "yes"}`)
+		}
+	})
+	check(t, b.plan(base, head), `
+update ConfigMap settings-k8bt2hc6mf (was settings-7f4dm2gc9h)
+  data.colour: "blue" -> "red" (this pull request)
+  data.stamped: null -> "yes" (admission)
+`)
 }
