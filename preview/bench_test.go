@@ -2,8 +2,10 @@ package preview
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,10 +54,11 @@ func BenchmarkPlan(b *testing.B) {
 
 // A way is one means of finding out what changes.
 type way struct {
-	name   string
-	rounds int
-	find   func() ([]string, error)
-	took   []time.Duration
+	name     string
+	rounds   int
+	find     func() ([]string, error)
+	took     []time.Duration
+	requests int64 // that it sent, the last time
 }
 
 func race(b *testing.B, c *cluster.Cluster, config *rest.Config, s scene, far bool) {
@@ -66,6 +69,8 @@ func race(b *testing.B, c *cluster.Cluster, config *rest.Config, s scene, far bo
 	}
 	one, each := s.write(b, dir)
 	kubectl := kubectlDiff{path: c.Kubectl(), kubeconfig: kubeconfig}
+	config = rest.CopyConfig(config)
+	sent := countingAll(config)
 	warm, err := NewCluster("bench", config, ClusterOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -88,15 +93,24 @@ func race(b *testing.B, c *cluster.Cluster, config *rest.Config, s scene, far bo
 			if round >= w.rounds {
 				continue
 			}
-			began := time.Now()
+			before, began := sent.Load(), time.Now()
 			found, err := w.find()
 			if err != nil {
 				b.Fatalf("%s: %v", w.name, err)
 			}
 			w.took = append(w.took, time.Since(began))
+			w.requests = max(w.requests, sent.Load()-before)
 			if diff := cmp.Diff(s.changed, found); diff != "" {
 				b.Fatalf("%s finds other changes (-want +got):\n%s", w.name, diff)
 			}
+		}
+	}
+	for i, count := range []func() (int64, error){
+		func() (int64, error) { return kubectl.count(b.Context(), one) },
+		func() (int64, error) { return kubectl.count(b.Context(), each, "--concurrency=16") },
+	} {
+		if ways[i].requests, err = count(); err != nil {
+			b.Fatal(err)
 		}
 	}
 	tell(b, ways, len(s.head), len(s.changed))
@@ -131,15 +145,28 @@ func waysOf(b *testing.B, bare bareLoop, far bool, kubectl func(wide bool) ([]st
 	}
 }
 
+// countingAll counts the requests that a config's clients send.
+func countingAll(config *rest.Config) *atomic.Int64 {
+	var count atomic.Int64
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(request *http.Request) (*http.Response, error) {
+			count.Add(1)
+			return next.RoundTrip(request)
+		})
+	})
+	return &count
+}
+
 // tell prints the medians and what they are of one another.
 func tell(b *testing.B, ways []*way, objects, changed int) {
 	median := func(w *way) time.Duration {
 		slices.Sort(w.took)
 		return w.took[len(w.took)/2]
 	}
+	each := func(w *way) float64 { return float64(w.requests) / float64(objects) }
 	fmt.Printf("\n%s: %d objects, %d changed, found by every way; medians:\n", b.Name(), objects, changed)
 	for _, w := range ways {
-		fmt.Printf("%-52s %8.3f s  %6.0f objects/s\n", w.name, median(w).Seconds(), float64(objects)/median(w).Seconds())
+		fmt.Printf("%-52s %8.3f s  %6.0f objects/s  %6.3f requests/object\n", w.name, median(w).Seconds(), float64(objects)/median(w).Seconds(), each(w))
 	}
 	fmt.Printf("%-52s %10s %14s %10s\n", "times as fast as", "first plan", "kinds known", "again")
 	for _, w := range ways[:4] {
@@ -149,6 +176,7 @@ func tell(b *testing.B, ways []*way, objects, changed int) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(ways[4]).Seconds()*1000, "ms/first-plan")
 	b.ReportMetric(median(ways[6]).Seconds()*1000, "ms/second-plan")
+	b.ReportMetric(each(ways[4]), "requests/object")
 }
 
 // updates returns which objects a plan updates; anything else than that or none

@@ -55,6 +55,18 @@ type kubectlDiff struct{ path, kubeconfig string }
 
 // run returns what kubectl finds changed, from the names of the files it compares.
 func (k kubectlDiff) run(ctx context.Context, files string, flags ...string) ([]string, error) {
+	names, _, err := k.told(ctx, files, flags...)
+	return names, err
+}
+
+// count returns how many requests kubectl sends for it, as it logs them where it is
+// asked to.
+func (k kubectlDiff) count(ctx context.Context, files string, flags ...string) (int64, error) {
+	_, log, err := k.told(ctx, files, append(flags, "-v=6")...)
+	return int64(strings.Count(log, `"Response" verb=`)), err
+}
+
+func (k kubectlDiff) told(ctx context.Context, files string, flags ...string) (names []string, log string, err error) {
 	arguments := append([]string{"diff", "--server-side", "--force-conflicts", "--field-manager=slipway", "-f", files}, flags...)
 	command := exec.CommandContext(ctx, k.path, arguments...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+k.kubeconfig)
@@ -63,9 +75,8 @@ func (k kubectlDiff) run(ctx context.Context, files string, flags ...string) ([]
 	out, err := command.Output()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		return nil, fmt.Errorf("kubectl diff: %w: %s", err, stderr.String())
+		return nil, "", fmt.Errorf("kubectl diff: %w: %s", err, stderr.String())
 	}
-	var names []string
 	for line := range strings.Lines(string(out)) {
 		if !strings.HasPrefix(line, "diff ") {
 			continue
@@ -73,13 +84,13 @@ func (k kubectlDiff) run(ctx context.Context, files string, flags ...string) ([]
 		fields := strings.Fields(line)
 		parts := strings.Split(filepath.Base(fields[len(fields)-1]), ".") // group.version.Kind.namespace.name
 		if len(parts) < 4 {
-			return nil, fmt.Errorf("kubectl diff: unknown file %q", line)
+			return nil, "", fmt.Errorf("kubectl diff: unknown file %q", line)
 		}
 		parts = parts[len(parts)-3:]
 		names = append(names, parts[0]+" "+parts[1]+"/"+parts[2])
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, stderr.String(), nil
 }
 
 // bareLoop is what one would write in an afternoon, with client-go.
