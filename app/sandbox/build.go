@@ -61,7 +61,7 @@ func (s *serving) lost(ctx context.Context, w *worker, task render.Task, err err
 	if ended := ctx.Err(); ended != nil {
 		return render.Built{}, ended
 	}
-	lost := render.Built{Unfinished: true, Reads: s.reads(nil)}
+	lost := render.Built{Unfinished: true, Reads: s.reads(s.brought)} // nobody is left to say which of those it looked at
 	var ours *answerError
 	switch {
 	case s.ctx.Err() != nil:
@@ -82,6 +82,8 @@ type serving struct {
 	left  int64 // bytes that may still be served
 	room  int64 // bytes that seen may still take
 	seen  map[string]bool
+	// brought are the files that the worker got before it asked.
+	brought []string
 }
 
 // see keeps that a path was asked for, and reports whether there was room for it.
@@ -127,6 +129,7 @@ func (s *serving) command(task render.Task) (*buildCommand, error) {
 		}
 		s.left -= int64(len(content))
 		c.Files[name] = content
+		s.brought = append(s.brought, name)
 		dir := path.Dir(name)
 		if _, known := c.Lists[dir]; !known {
 			c.Lists[dir] = s.list(dir)
