@@ -34,7 +34,7 @@ func (r *rollout) propose(ctx context.Context, c command.Command, w way, offers 
 			continue
 		}
 		said = append(said, line)
-		result.Link, result.LinkText = fmt.Sprintf("%s/%s/pull/%d", r.Web, r.repo, proposed.Number), fmt.Sprintf("#%d", proposed.Number)
+		result.Link, result.LinkText = fmt.Sprintf("%s/%s/pull/%d", r.Web, r.repo, proposed.Number), fmt.Sprintf("pull request %d", proposed.Number)
 	}
 	switch {
 	case len(said) == 0 && len(problems) == 1:

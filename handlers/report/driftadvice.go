@@ -16,10 +16,14 @@ func (d DriftReport) bottom(b brevity) string {
 	var s strings.Builder
 	most := b.rows / 3
 	var commands, places []string
+	word := ""
 	seen := map[render.Origin]bool{}
 	for _, p := range d.Parts {
 		if len(p.Objects) > 0 {
 			commands = append(commands, "slipway apply "+quote(visible(p.Target.String())))
+			if word = ApplyCommand(p.Target); len(commands) > 1 {
+				word = "/apply <target>"
+			}
 		}
 		for _, o := range p.Objects {
 			if o.Origin.File == "" || seen[o.Origin] {
@@ -34,7 +38,8 @@ func (d DriftReport) bottom(b brevity) string {
 	}
 	if len(commands) > 0 {
 		s.WriteString("#### What to do\n\n")
-		fmt.Fprintf(&s, "**Take it back:** apply Git again.\n\n%s\n", fence("sh", limited(commands, most, "target")))
+		fmt.Fprintf(&s, "**Take it back:** comment %s on the pull request that was deployed last, or apply Git again from a terminal:\n\n%s\n",
+			code(short(word, 200)), fence("sh", limited(commands, most, "target")))
 		s.WriteString("**Keep it:** write the live values into Git")
 		if len(places) > 0 {
 			s.WriteString(", where the objects stand: " + some(places, most))
