@@ -79,19 +79,22 @@ func (o DriftedObject) markdown(d driftDetail) string {
 	if len(o.Fields) == 0 {
 		return s.String()
 	}
-	s.WriteString("\n| field | kind | Git | live | set by |\n|:--|:--|:--|:--|:--|\n")
+	s.WriteString("\n| field | Git | live | set by |\n|:--|:--|:--|:--|\n")
 	var below strings.Builder
 	for i, f := range o.Fields {
 		if i == d.fields {
-			fmt.Fprintf(&s, "| %s not shown | | | | |\n", plural(len(o.Fields)-i, "more field"))
+			fmt.Fprintf(&s, "| %s not shown | | | |\n", plural(len(o.Fields)-i, "more field"))
 			break
 		}
 		git, live := f.valueCell(f.Git, d.width), f.valueCell(f.Live, d.width)
+		if f.Kind == DriftExtra {
+			git = "none: an extra field"
+		}
 		if f.long() {
 			git, live = "below", "below"
 			below.WriteString(f.lines(d))
 		}
-		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s |\n", cell(short(orDot(f.Path), 200)), f.Kind, git, live, f.setBy())
+		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", cell(short(orDot(f.Path), 200)), git, live, f.setBy())
 	}
 	return s.String() + below.String()
 }
