@@ -66,19 +66,32 @@ func (w *Worker) deployBranch(ctx context.Context, job DeployBranch) error {
 	return told.say(ctx)
 }
 
+// looksAtHead is how often the default branch is looked at: pushes may come between.
+const looksAtHead = 3
+
 // rollout reads the default branch and renders all of it; nil where nothing of it
-// is to be applied: no configuration, or a broken one.
+// is to be applied: no configuration, or a broken one. ErrGone where the branch is the
+// default one no more: what a delivery says of that may be days old.
 func (w *Worker) rollout(ctx context.Context, repo Repository) (*rollout, error) {
 	ref := "refs/heads/" + repo.DefaultBranch
-	git, err := w.Trees.Open(ctx, repo, []string{ref}, nil)
-	if err != nil {
-		return nil, err
+	for range looksAtHead {
+		git, err := w.Trees.Open(ctx, repo, []string{"HEAD", ref}, nil)
+		if err != nil {
+			return nil, err
+		}
+		head, err := git.Resolve(ctx, "HEAD")
+		if err != nil {
+			return nil, err
+		}
+		commit, err := git.Resolve(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if head == commit {
+			return w.rolloutOf(ctx, repo, git, commit)
+		}
 	}
-	commit, err := git.Resolve(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	return w.rolloutOf(ctx, repo, git, commit)
+	return nil, fmt.Errorf("%s is not the default branch of %s: %w", repo.DefaultBranch, repo, ErrGone)
 }
 
 // rolloutOf is a rollout of any commit of a repository.
