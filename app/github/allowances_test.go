@@ -72,6 +72,10 @@ func TestApprovers(t *testing.T) {
 		w.repo.SetRole(login, standin.Write)
 		w.must(w.repo.Review(login, w.pull, "APPROVE", ""))
 	}
+	_, err := w.github.AddApp(owner, standin.Manifest{Name: "helper", Secret: "of helper", Permissions: map[string]string{"pull_requests": "write"}})
+	w.must(err)
+	w.repo.SetRole("helper[bot]", standin.Write)
+	w.must(w.repo.Review("helper[bot]", w.pull, "APPROVE", "")) // a robot is nobody
 	w.must(w.repo.Review("carol", w.pull, "COMMENT", "one more thing"))
 	w.must(w.repo.Review("dave", w.pull, "REQUEST_CHANGES", "not so"))
 	approvers := func() []string {

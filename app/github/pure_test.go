@@ -140,7 +140,7 @@ func TestAllPages(t *testing.T) {
 		case "/api/v3/installation/repositories":
 			fmt.Fprintf(w, `{"repositories":[{"name":"r%d","owner":{"login":"a"},"default_branch":"main"},{"name":"old","owner":{"login":"a"},"archived":true}]}`, page)
 		default:
-			fmt.Fprintf(w, `[{"number":%d,"merged_at":"2026-11-20T10:00:00Z"},{"number":%d}]`, 10-page, 100+page)
+			fmt.Fprintf(w, `[{"number":%d,"state":"open","head":{"sha":%q},"merged_at":"2026-11-20T10:00:00Z"},{"number":%d}]`, 10-page, testCommit, 100+page)
 		}
 	})
 	all, err := a.Repositories().All(t.Context())
@@ -150,6 +150,20 @@ func TestAllPages(t *testing.T) {
 	numbers, err := a.History().MergedBy(t.Context(), testRepo, testCommit)
 	if got := fmt.Sprint(numbers); err != nil || got != "[7 8 9]" {
 		t.Errorf("merged by %s, %v; want 7, 8 and 9", got, err)
+	}
+	numbers, err = a.PullRequests().PullsAt(t.Context(), testRepo, testCommit)
+	if got := fmt.Sprint(numbers); err != nil || got != "[7 8 9]" {
+		t.Errorf("open at the commit are %s, %v; want 7, 8 and 9", got, err)
+	}
+	heads, err := a.PullRequests().Heads(t.Context(), testRepo, time.Now())
+	var open []int
+	for _, head := range heads {
+		if head.Open {
+			open = append(open, head.Number)
+		}
+	}
+	if got := fmt.Sprint(open); err != nil || got != "[9 8 7 9]" { // the last is of the closed ones' page
+		t.Errorf("heads of open pull requests %s, %v; want 9, 8 and 7", got, err)
 	}
 }
 
