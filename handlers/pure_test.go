@@ -99,6 +99,9 @@ func TestAnUndoneSweepIsDueStill(t *testing.T) {
 	if got := newer.Absorb(older).(Sweep); got.Since != older.Since || got.Until != newer.Until {
 		t.Errorf("the sweeps became %+v", got)
 	}
+	if !newer.Follows(older) {
+		t.Error("the clock interrupts a sweep that takes longer than its period, and none ever ends")
+	}
 }
 
 func TestDueIsWhatTheScheduleSays(t *testing.T) {

@@ -36,6 +36,10 @@ func (j Sweep) Absorb(older Job) Job {
 	return j
 }
 
+// Follows implements [Follower]: a sweep at work is left alone, however long it takes. The
+// next would be at the same repositories again, and never come to the last of them.
+func (Sweep) Follows(Job) bool { return true }
+
 // sweep inserts the jobs that a sweep finds. One repository's trouble is not
 // another's.
 func (w *Worker) sweep(ctx context.Context, job Sweep) error {
