@@ -451,3 +451,38 @@ update ConfigMap settings-k8bt2hc6mf (was settings-7f4dm2gc9h)
   data.stamped: null -> "yes" (admission)
 `)
 }
+
+// TestAWebhookWithoutDryRuns has one that an old release left behind: its author
+// never said that it does nothing besides. The API server then refuses every dry
+// run that it matches, and so it is said.
+func TestAWebhookWithoutDryRuns(t *testing.T) {
+	b := newBed(t)
+	b.apply("slipway", configuration)
+	b.hook("Mutating", func(admissionreview.AdmissionRequest, *admissionreview.AdmissionResponse) {})
+	name := "mutating-" + b.namespace
+	resource := schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"}
+	stored, err := b.dynamic.Resource(resource).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hooks, _, _ := unstructured.NestedSlice(stored.Object, "webhooks")
+	hooks[0].(map[string]any)["sideEffects"] = "Unknown"
+	stored.Object["webhooks"] = hooks
+	object, err := stored.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.cluster.Store(t.Context(), "/registry/mutatingwebhookconfigurations/"+name, object); err != nil {
+		t.Fatal(err)
+	}
+	other, green := strings.Replace(configuration, "settings", "others", 1), strings.Replace(configuration, "blue", "green", 1)
+	b.until(func() bool { return b.plan("", other).Changes[0].Action != Create })
+	for what, p := range map[string]*Plan{
+		"a creation": b.plan(configuration, configuration+other), "an update": b.plan(configuration, green), "nothing": b.plan(configuration, configuration),
+	} {
+		c := p.Changes[len(p.Changes)-1]
+		if c.Action != Refused || !strings.Contains(c.Reason, `"hook.example.com" does not support dry run`) || !strings.Contains(c.Hint, "set sideEffects to None or NoneOnDryRun") {
+			t.Errorf("%s is %s because %q; %q", what, c.Action, c.Reason, c.Hint)
+		}
+	}
+}
