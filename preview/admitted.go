@@ -315,6 +315,9 @@ func (it *item) fillAdmitted(after map[string]any) {
 	}
 	mask, wanted := it.object().Masker(), comparable(it.wanted, it.setsStatus())
 	for _, d := range compare(visible(wanted, mask.Mask(wanted)), visible(after, mask.Mask(after)), nil) {
+		if it.ignored(d.path, wanted, after) {
+			continue
+		}
 		it.admitted = append(it.admitted, Field{Path: d.path.String(), Old: d.old, New: d.new, Source: FromAdmission})
 	}
 	it.change.Fields = append(it.change.Fields, it.admitted...)

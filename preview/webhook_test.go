@@ -171,6 +171,10 @@ func TestWhatAdmissionMakesOfACreation(t *testing.T) {
 	if p.Changes[0].Action != Create || p.Drifted() != 0 {
 		t.Errorf("it is %s, %d drifted", p.Changes[0].Action, p.Drifted())
 	}
+	p = b.planAs(b.preview, "", deployment, IgnoreRule{Kind: "Deployment", Field: "/spec/template/spec/containers/[name=proxy]"})
+	if text := summary(p); strings.Contains(text, "proxy") || !strings.Contains(text, "mirror.example") {
+		t.Errorf("with a rule that ignores what is injected: %s", text)
+	}
 }
 
 // TestADigestIsStableUnderAdmission plans twice, each time knowing nothing, and then
