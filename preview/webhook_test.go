@@ -135,6 +135,7 @@ func meddling() func(admissionreview.AdmissionRequest, *admissionreview.Admissio
 			`{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "mirror.example/nginx:1.27"}`,
 			`{"op": "replace", "path": "/spec/template/spec/containers/1/imagePullPolicy", "value": "Always"}`,
 			`{"op": "replace", "path": "/spec/revisionHistoryLimit", "value": 3}`,
+			`{"op": "replace", "path": "/spec/strategy/rollingUpdate/maxSurge", "value": "50%"}`,
 			`{"op": "add", "path": "/spec/template/spec/securityContext/runAsNonRoot", "value": true}`,
 			`{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "proxy", "image": "proxy:1"}}`,
 		)
@@ -160,6 +161,7 @@ func TestWhatAdmissionMakesOfACreation(t *testing.T) {
 		`metadata.annotations: null -> {"injected":"yes","stamp":"(another value each time)"}`,
 		`metadata.labels: {"app":"web"} -> null`,
 		`spec.revisionHistoryLimit: null -> 3`,
+		`spec.strategy: null -> {"rollingUpdate":{"maxSurge":"50%"}}`,
 		`spec.template.spec.containers[log].imagePullPolicy: null -> "Always"`,
 		`spec.template.spec.containers[proxy]: null -> {"image":"proxy:1","name":"proxy"}`,
 		`spec.template.spec.containers[web].image: "nginx:1.27" -> "mirror.example/nginx:1.27"`,
