@@ -239,7 +239,21 @@ func (f *file) addBlock(images *yaml.Node, entries [][]string) (splice, bool) {
 	if end < 0 {
 		return splice{}, false
 	}
-	return f.source.insertBelow(end, f.block(entries, images.Column-1, gap)), true
+	return f.source.insertBelow(f.source.pastComments(end, images.Column), f.block(entries, images.Column-1, gap)), true
+}
+
+// pastComments passes over the lines below a position that are comments and nothing
+// else, and are indented by a number of characters: they are about what is above.
+func (s *source) pastComments(at, indent int) int {
+	for {
+		_, next := s.endOfLine(at)
+		stop, _ := s.endOfLine(next)
+		line := string(s.content[next:stop])
+		if !strings.HasPrefix(line, strings.Repeat(" ", indent)) || !strings.HasPrefix(strings.TrimLeft(line, " "), "#") {
+			return at
+		}
+		at = next
+	}
 }
 
 // addFlow puts entries into a list in brackets.
@@ -259,8 +273,9 @@ func (f *file) addFlow(images *yaml.Node, entries [][]string) (splice, bool) {
 	return splice{start + 1, start + 1, text}, true
 }
 
-// appendImages puts a list of images at the end of a kustomization, indented as
-// its other lists are, after an empty line if it has any.
+// appendImages puts a list of images at the end of a kustomization, before the mark
+// that ends it if there is one, indented as its other lists are, after an empty line
+// if it has any.
 func (f *file) appendImages(entries [][]string) splice {
 	indent := 2
 	for i := 1; i < len(f.root.Content); i += 2 {
@@ -269,7 +284,8 @@ func (f *file) appendImages(entries [][]string) splice {
 			break
 		}
 	}
-	content, newline := f.source.content, f.source.newline()
+	end := f.endOfDocument()
+	content, newline := f.source.content[:end], f.source.newline()
 	start := strings.Repeat(" ", f.root.Column-1) + "images:" + newline
 	if len(content) > 0 && content[len(content)-1] != '\n' {
 		start = newline + start
@@ -277,5 +293,16 @@ func (f *file) appendImages(entries [][]string) splice {
 	if strings.Contains(string(content), newline+newline) {
 		start = newline + start
 	}
-	return splice{len(content), len(content), start + f.block(entries, f.root.Column-1+indent, 1) + newline}
+	return splice{end, end, start + f.block(entries, f.root.Column-1+indent, 1) + newline}
+}
+
+// endOfDocument is where the kustomization ends: at the mark of its end or of another
+// document's start, or with the file.
+func (f *file) endOfDocument() int {
+	for _, start := range f.source.lines[f.root.Line:] {
+		if mark := string(f.source.content[start:min(start+3, len(f.source.content))]); mark == "---" || mark == "..." {
+			return start
+		}
+	}
+	return len(f.source.content)
 }
