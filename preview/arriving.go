@@ -1,8 +1,11 @@
 package preview
 
 import (
+	"cmp"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipwayhq/slipway/render"
@@ -15,6 +18,7 @@ type arriving struct {
 	crds          map[schema.GroupKind]*render.Object
 	namespaces    map[string]bool          // that are not live yet
 	scaled        map[render.ObjectID]bool // by an autoscaler
+	objects       map[render.ObjectID]bool // that are not live yet, by what they are called in the cluster
 }
 
 // arrivals finds the CRDs that the requests bring or change, and what their
@@ -26,6 +30,7 @@ func arrivals(requests []Request) arriving {
 		crds:          make(map[schema.GroupKind]*render.Object),
 		namespaces:    make(map[string]bool),
 		scaled:        make(map[render.ObjectID]bool),
+		objects:       make(map[render.ObjectID]bool),
 	}
 	for _, request := range requests {
 		base := objectsByID(request.Base, request.Namespace)
@@ -72,14 +77,17 @@ func scaleTarget(object *render.Object, namespace string) (render.ObjectID, bool
 	}, true
 }
 
-// note finds what the requests bring and the cluster has not: namespaces, and
-// CRDs that an earlier change should have brought.
+// note finds what the requests bring and the cluster has not: objects that others
+// may stand on, namespaces, and CRDs that an earlier change should have brought.
 func (a arriving) note(items [][]*item) {
 	for _, list := range items {
 		for _, it := range list {
 			if it.head == nil || it.live != nil || it.readErr != nil {
 				continue
 			}
+			id := it.head.ID
+			id.Namespace = it.address.namespace
+			a.objects[id] = true
 			if it.head.ID.Kind == "Namespace" && it.head.ID.Group == "" {
 				a.namespaces[it.head.ID.Name] = true
 			}
@@ -93,6 +101,35 @@ func (a arriving) note(items [][]*item) {
 		}
 	}
 }
+
+// await reports whether a refusal is for nothing but that another object is missing
+// which comes in the same change: the role of a binding, or what a pod names.
+func (a arriving) await(it *item, err error) bool {
+	text := func(at ...string) string {
+		value, _, _ := unstructured.NestedString(it.wanted, at...)
+		return value
+	}
+	missing := func(words, group, kind, namespace, name string) bool {
+		id := render.ObjectID{Group: group, Kind: kind, Namespace: namespace, Name: name}
+		return strings.Contains(err.Error(), words) && a.objects[id]
+	}
+	namespace := it.address.namespace
+	switch (schema.GroupKind{Group: it.change.ID.Group, Kind: it.change.ID.Kind}) {
+	case schema.GroupKind{Group: rbacGroup, Kind: "RoleBinding"}, schema.GroupKind{Group: rbacGroup, Kind: "ClusterRoleBinding"}:
+		if text("roleRef", "kind") != "Role" {
+			namespace = ""
+		}
+		return apierrors.IsNotFound(err) && missing(rbacGroup, rbacGroup, text("roleRef", "kind"), namespace, text("roleRef", "name"))
+	case schema.GroupKind{Kind: "Pod"}:
+		account := cmp.Or(text("spec", "serviceAccountName"), text("spec", "serviceAccount"), "default")
+		return missing("error looking up service account", "", "ServiceAccount", namespace, account) ||
+			missing("no PriorityClass with name", "scheduling.k8s.io", "PriorityClass", "", text("spec", "priorityClassName")) ||
+			missing("RuntimeClass", "node.k8s.io", "RuntimeClass", "", text("spec", "runtimeClassName"))
+	}
+	return false
+}
+
+const rbacGroup = "rbac.authorization.k8s.io"
 
 // isSchemaMatter reports whether a refusal is about the shape of an object, which
 // another version of its CRD may allow.

@@ -223,6 +223,10 @@ func (r *run) refuse(ctx context.Context, it *item, err error, warnings []string
 		r.unasked(ctx, it) // the CRD that comes with it may well have the field
 		return
 	}
+	if v.action == Refused && r.arriving.await(it, err) {
+		r.unasked(ctx, it)
+		return
+	}
 	if v.action == Replace && it.live == nil {
 		v.action = Refused
 	}

@@ -86,6 +86,7 @@ var refusals = []struct {
 	{0, "failed to create typed patch object", "give the field the type that the API server's schema asks for", false},
 	{http.StatusUnprocessableEntity, "Duplicate value", "two items have this name or number, in Git or because another field manager keeps one of them live; give the new one a name of its own, or have the old one removed there first", false},
 	{http.StatusNotFound, "namespaces ", "create the namespace first, or bring it in the same change", false},
+	{http.StatusNotFound, "bindings.rbac.authorization.k8s.io ", "the role that it names is not there: bring it in the same change, or make it first", false},
 	{http.StatusNotFound, "", "install what serves this kind first", false},
 	{http.StatusMethodNotAllowed, "", "this kind cannot be applied", false},
 	{http.StatusRequestEntityTooLarge, "", "make the object smaller; the API server takes up to about 1.5 MiB", false},

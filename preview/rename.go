@@ -2,6 +2,8 @@ package preview
 
 import (
 	"regexp"
+
+	"github.com/slipwayhq/slipway/render"
 )
 
 // generatedName is a name that ends in the hash of its content, as kustomize's
@@ -13,17 +15,20 @@ type family struct {
 	group, kind, namespace, stem string
 }
 
+// IsGenerated reports whether an object is a ConfigMap or Secret whose name ends in
+// the hash of its content: with other content it is another object.
+func IsGenerated(id render.ObjectID) bool {
+	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") && generatedName.MatchString(id.Name)
+}
+
 // familyOf returns the family of a ConfigMap or Secret with a generated name.
 func familyOf(it *item) (family, bool) {
 	id := it.object().ID
-	if id.Group != "" || id.Kind != "ConfigMap" && id.Kind != "Secret" {
+	if !IsGenerated(id) {
 		return family{}, false
 	}
 	match := generatedName.FindStringSubmatch(id.Name)
-	if match == nil {
-		return family{}, false
-	}
-	return family{id.Group, id.Kind, id.Namespace, match[1]}, true
+	return family{id.Group, id.Kind, it.address.namespace, match[1]}, true
 }
 
 // joinRenames makes one rename of a deletion and a creation that differ in nothing
