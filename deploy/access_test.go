@@ -63,7 +63,7 @@ func TestManifestsOfThePageSuffice(t *testing.T) {
 	b.deployed(join(maps("a", "old"), deploymentOf("web", "1.4.1")))
 	b.sync.Timeout = Duration(long)
 	b.want(b.apply(b.request(join(maps("a", "old"), deploymentOf("web", "1.4.2-crash")))), Failed, "CrashLoopBackOff")
-	if _, err := b.cluster.Records(b.context(), "acme/nothing"); err != nil {
+	if _, _, err := b.cluster.Records(b.context(), "acme/nothing"); err != nil {
 		t.Error(err)
 	}
 	retired := b.request("")
@@ -138,6 +138,27 @@ func TestPlaceOfRecords(t *testing.T) {
 	b.want(b.apply(b.request(maps("a"))), Applied)
 	b.cluster = b.connectAs("records-only", admin, real.User("records-only"))
 	b.want(b.apply(b.request(maps("b"))), Refused, "leases", "docs/deploying.md")
+
+	// What it may is taken away from one that has begun: it does not wait for ever.
+	may("for-a-while", rbacv1.PolicyRule{APIGroups: []string{"", "coordination.k8s.io"}, Resources: []string{"configmaps", "leases"}, Verbs: []string{"*"}})
+	b.cluster = b.connectAs("for-a-while", admin, real.User("for-a-while"))
+	b.want(b.apply(b.request(maps("a", "c"))), Applied)
+	roles := clientsOf(t, admin).RbacV1().ClusterRoles()
+	role, err := roles.Get(b.context(), "for-a-while", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role.Rules[0].Resources = []string{"configmaps"}
+	if _, err := roles.Update(b.context(), role, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for ctx := b.context(); b.cluster.mayLease(ctx) == nil; { // the API server hears of it a moment later
+		if ctx.Err() != nil {
+			t.Fatal("it may still take leases")
+		}
+	}
+	b.want(b.apply(b.request(maps("a", "d"))), Refused, "leases", "docs/deploying.md")
+	b.wantField("gone", "ConfigMap", "d")
 }
 
 // TestRestartOfTheAPIServer restarts it between two writes, and again while the

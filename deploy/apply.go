@@ -24,6 +24,8 @@ type attempt struct {
 	words      []inventory.Word      // that it rests on
 	scaffold   render.ObjectID       // the namespace that is made and not owned
 
+	others map[inventory.Key]idSet // other targets' records, as they were when first asked for
+
 	mu      sync.Mutex                 // guards what follows, and calls of Progress
 	uids    map[render.ObjectID]string // of what was written
 	receipt Receipt
@@ -125,6 +127,9 @@ func (a *attempt) underLease(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if ctx.Err() != nil { // what could not be read for that is not unknown
+		return context.Cause(ctx)
+	}
 	d := decide(a.facts(s))
 	a.list(s)
 	if d.state != Applying {
@@ -142,12 +147,35 @@ func (a *attempt) facts(s *survey) facts {
 		foreign: s.foreign, theirs: s.theirs,
 		empty: a.request.Rendered != nil && len(a.request.Rendered.Objects) == 0,
 	}
+	succeeded := superseded(s.plan, a.request.Namespace)
 	for _, step := range s.deletes {
-		if step.Action == preview.Delete {
+		if step.Action == preview.Delete && !succeeded[step.ID] {
 			f.deletes = append(f.deletes, step.ID)
 		}
 	}
+	for _, entry := range a.record.Objects {
+		if why := s.kept[entry.ObjectID]; why != "" && f.kept == "" {
+			f.kept = entry.ObjectID.String() + " " + why
+		}
+	}
 	return f
+}
+
+// superseded are the objects whose place another one takes under a new name, so that
+// with them nothing is lost.
+func superseded(plan *preview.Plan, namespace string) map[render.ObjectID]bool {
+	ids := make(map[render.ObjectID]bool)
+	for _, change := range plan.Changes {
+		if change.RenamedFrom == "" {
+			continue
+		}
+		old := change.ID
+		old.Name = change.RenamedFrom
+		for _, id := range candidates(old, namespace) {
+			ids[id] = true
+		}
+	}
+	return ids
 }
 
 // carryOut writes: the record, the objects, and the record again.
@@ -159,7 +187,7 @@ func (a *attempt) carryOut(ctx context.Context, s *survey, d decision) error {
 	if err != nil {
 		return err
 	}
-	applied := a.now()
+	a.deployment.Applied = a.now()
 	if err := a.awaitHealth(ctx, steps); err != nil {
 		return err
 	}
@@ -167,7 +195,7 @@ func (a *attempt) carryOut(ctx context.Context, s *survey, d decision) error {
 	if err != nil {
 		return err
 	}
-	return a.finish(ctx, s, steps, gone, applied, d)
+	return a.finish(ctx, s, steps, gone, d)
 }
 
 // list fills the receipt's objects.
@@ -195,8 +223,10 @@ func (a *attempt) list(s *survey) {
 				add(ObjectReceipt{ID: entry.ObjectID, Action: preview.None, State: ObjectKept, Message: why})
 			}
 		}
-		for _, entry := range s.kept {
-			add(ObjectReceipt{ID: entry.ObjectID, Action: preview.None, State: ObjectKept, Message: "gone from Git, and not deleted (sync.prune: false)"})
+		for _, entry := range a.record.Objects {
+			if why := s.kept[entry.ObjectID]; why != "" {
+				add(ObjectReceipt{ID: entry.ObjectID, Action: preview.None, State: ObjectKept, Message: why})
+			}
 		}
 	})
 }

@@ -137,9 +137,8 @@ func (c *Cluster) Record(ctx context.Context, key inventory.Key) (*inventory.Rec
 }
 
 // Records returns the records of all targets of a repository (owner/name) in this
-// cluster, by environment and application. Records that cannot be read are the
-// error, a *[render.Problem], beside all that can.
-func (c *Cluster) Records(ctx context.Context, repository string) ([]inventory.Record, error) {
+// cluster, by environment and application, and those that cannot be read.
+func (c *Cluster) Records(ctx context.Context, repository string) ([]inventory.Record, []inventory.Damaged, error) {
 	return c.store.List(ctx, repository)
 }
 
@@ -150,6 +149,14 @@ func (c *Cluster) Say(ctx context.Context, key inventory.Key, word inventory.Wor
 		return err
 	}
 	return c.store.Say(ctx, key, word)
+}
+
+// prepareAgain makes sure that records can still be kept.
+func (c *Cluster) prepareAgain(ctx context.Context) error {
+	c.mu.Lock()
+	c.prepared = false
+	c.mu.Unlock()
+	return c.prepare(ctx)
 }
 
 // prepare makes sure, once, that records can be kept.

@@ -21,12 +21,13 @@ type facts struct {
 	plan    *preview.Plan
 	owned   int // objects in the record
 
+	kept    string            // why an owned object is not deleted for now; empty for none
 	foreign []render.ObjectID // first contact: live, and nobody of ours owns them
 	theirs  []claim
 	deletes []render.ObjectID // of owned objects
 }
 
-// A claim is an object that another target owns.
+// A claim is an object that another target owns, or wants as well.
 type claim struct {
 	id    render.ObjectID
 	owner inventory.Key
@@ -78,16 +79,18 @@ func settled(record *inventory.Record, request Request) decision {
 // isRecorded reports whether the record has just the objects of the rendered, or
 // more where they are not to be pruned.
 func isRecorded(record *inventory.Record, request Request) bool {
-	owned := newIDSet(record)
+	owned, found := newIDSet(record), make(map[render.ObjectID]bool)
 	for i := range request.Rendered.Objects {
 		if request.Rendered.Objects[i].Encrypted() {
 			continue
 		}
-		if _, ok := owned.find(request.Rendered.Objects[i].ID, request.Namespace); !ok {
+		entry, ok := owned.find(request.Rendered.Objects[i].ID, request.Namespace)
+		if !ok {
 			return false
 		}
+		found[entry.ObjectID] = true
 	}
-	return !request.Sync.Prune || len(record.Objects) <= len(request.Rendered.Objects)
+	return !request.Sync.Prune || len(record.Objects) <= len(found)
 }
 
 // wordFor returns the word that allows something of a digest. A confirmation may
@@ -106,7 +109,7 @@ func wordFor(record *inventory.Record, verb inventory.Verb, digest string) (inve
 
 // decide says whether the plan may be carried out.
 func decide(f facts) decision {
-	for _, check := range []func(facts) decision{refusedRender, refusedPlan, refusedOwners, refusedReplace} {
+	for _, check := range []func(facts) decision{refusedRender, refusedPlan, refusedOwners, refusedReplace, notYet} {
 		if d := check(f); d.state != "" {
 			return d
 		}
@@ -198,6 +201,15 @@ func refusedReplace(f facts) decision {
 				hint:   fmt.Sprintf("put the field back as it was, or allow it for the kind: sync.replace: [%s]", change.ID.Kind),
 			}
 		}
+	}
+	return decision{}
+}
+
+// notYet is about a retired target of which nothing can be deleted for now. It keeps
+// nobody waiting: what it stands behind may be just what is to come.
+func notYet(f facts) decision {
+	if f.retired && len(f.deletes) == 0 && f.kept != "" {
+		return decision{state: Unchanged, reason: f.kept}
 	}
 	return decision{}
 }

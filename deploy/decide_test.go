@@ -75,6 +75,7 @@ func TestDecide(t *testing.T) {
 			f.plan = planOf(preview.Replace, ids("PersistentVolumeClaim", 1)...)
 			f.sync.Replace = []string{"PersistentVolumeClaim"}
 		}}, Waiting, "/confirm production/web 0123456789ab"},
+		{"a retired target that can delete nothing yet", []change{func(f *facts) { f.retired, f.kept, f.owned = true, "it is handed over", 1 }}, Unchanged, ""},
 		{"two of two are no share", []change{deleting("ConfigMap", 2, 2)}, Applying, ""},
 		{"three of ten are not more than 30 %", []change{deleting("ConfigMap", 3, 10)}, Applying, ""},
 		{"three of nine are", []change{deleting("ConfigMap", 3, 9)}, Waiting, "/confirm production/web 0123456789ab"},
@@ -115,6 +116,8 @@ func TestDecide(t *testing.T) {
 
 func TestSettled(t *testing.T) {
 	object := render.NewObject(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}}, render.Origin{}, nil)
+	sealed := render.NewObject(map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s"},
+		"data": map[string]any{"a": "ENC[AES256_GCM,data:aGVsbG8=,iv:AAAA,tag:BBBB,type:str]"}, "sops": map[string]any{"mac": "x"}}, render.Origin{}, nil)
 	entry := inventory.Entry{ObjectID: render.ObjectID{Kind: "ConfigMap", Namespace: "shop", Name: "a"}}
 	leftover := inventory.Entry{ObjectID: render.ObjectID{Kind: "ConfigMap", Namespace: "shop", Name: "b"}}
 	healthy := &inventory.Deployment{Digest: "x", State: inventory.Healthy}
@@ -132,6 +135,9 @@ func TestSettled(t *testing.T) {
 		{"an object is not recorded", func(r *inventory.Record, _ *Request) { r.Objects = nil }, ""},
 		{"the namespace is another", func(_ *inventory.Record, r *Request) { r.Namespace = "moved" }, ""},
 		{"something is left to prune", func(r *inventory.Record, _ *Request) { r.Objects = append(r.Objects, leftover) }, ""},
+		{"something is left to prune, and something is encrypted", func(r *inventory.Record, q *Request) {
+			r.Objects, q.Rendered.Objects = append(r.Objects, leftover), append(q.Rendered.Objects, sealed)
+		}, ""},
 		{"something is left and stays", func(r *inventory.Record, q *Request) { r.Objects = append(r.Objects, leftover); q.Sync.Prune = false }, Unchanged},
 		{"interrupted", func(r *inventory.Record, _ *Request) {
 			r.Current = &inventory.Deployment{Digest: "x", State: inventory.Applying}

@@ -3,10 +3,12 @@ package deploy
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipwayhq/slipway/deploy/inventory"
@@ -74,6 +76,29 @@ func TestNewerCommitInterruptsTheWait(t *testing.T) {
 	b.wantOwned("ConfigMap a, Deployment web")
 	b.deployed(join(configMap("a", "2"), deploymentOf("web", "1.4.0")))
 	b.want(b.apply(b.request(join(configMap("a", "2"), deploymentOf("web", "1.4.0")))), Unchanged)
+}
+
+// A newer commit that comes while the plan is made leaves nothing unknown.
+func TestNewerCommitInterruptsThePlan(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	ctx, cancel := context.WithCancelCause(b.context())
+	c := b.connect("interrupted", func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") != "" {
+					cancel(ErrSuperseded)
+				}
+				return next.RoundTrip(r)
+			})
+		})
+	})
+	receipt, err := c.Apply(ctx, b.request(maps("a")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.want(receipt, Superseded)
+	b.wantOwned("no record")
 }
 
 // A process that ends for another reason leaves the deployment to be taken up.

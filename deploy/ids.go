@@ -74,22 +74,31 @@ func sealedIDs(rendered *render.Rendered, namespace string) map[render.ObjectID]
 	return wantedIDs(sealed, namespace)
 }
 
-// siblingsOf returns what the siblings of a request render, and which of them the
-// commit knows at all.
-func siblingsOf(request Request) (rendered map[render.ObjectID]bool, known map[inventory.Key]map[render.ObjectID]bool) {
-	rendered = make(map[render.ObjectID]bool)
-	known = make(map[inventory.Key]map[render.ObjectID]bool)
+// neighbours are what the siblings of a request render.
+type neighbours struct {
+	wants map[render.ObjectID]inventory.Key // who renders an object
+	known map[inventory.Key]map[render.ObjectID]bool
+	// broken is one of the same environment of which nobody knows what it renders;
+	// nil for none.
+	broken *render.Target
+}
+
+func neighboursOf(request Request) neighbours {
+	n := neighbours{wants: make(map[render.ObjectID]inventory.Key), known: make(map[inventory.Key]map[render.ObjectID]bool)}
 	for _, sibling := range request.Siblings {
-		ids := wantedIDs(sibling.Rendered, sibling.Namespace)
 		if sibling.Rendered != nil && sibling.Rendered.Problem != nil {
+			if n.broken == nil && sibling.Target.Environment == request.Target.Environment {
+				n.broken = &sibling.Target
+			}
 			continue // what it renders is not known, so it gives nothing away
 		}
-		known[keyOf(request.Repository, sibling.Target)] = ids
+		key, ids := keyOf(request.Repository, sibling.Target), wantedIDs(sibling.Rendered, sibling.Namespace)
+		n.known[key] = ids
 		for id := range ids {
-			rendered[id] = true
+			n.wants[id] = key
 		}
 	}
-	return rendered, known
+	return n
 }
 
 func keyOf(repository string, target render.Target) inventory.Key {

@@ -74,17 +74,26 @@ func (c *Cluster) hold(ctx context.Context, key inventory.Key, waiting func(hold
 		elector.Run(electing)
 	}()
 	l := &lease{elector: elector, end: func() { end(); <-stopped; lose(nil) }}
-	select {
-	case <-started:
-		return held, l, nil
-	case <-ctx.Done():
+	// An elector tries for ever, whatever the API server says.
+	doubt := time.NewTicker(duration)
+	defer doubt.Stop()
+	for {
+		select {
+		case <-started:
+			return held, l, nil
+		case <-doubt.C:
+			if err = c.prepareAgain(ctx); err == nil {
+				continue
+			}
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
 		l.end()
-		return nil, nil, fmt.Errorf("wait for the lease of %s: %w", key, context.Cause(ctx))
+		return nil, nil, fmt.Errorf("wait for the lease of %s: %w", key, err)
 	}
 }
 
-// mayLease asks whether leases may be taken, which an elector would go on trying
-// for ever.
+// mayLease asks whether leases may be taken.
 func (c *Cluster) mayLease(ctx context.Context) error {
 	probe := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-"}}
 	_, err := c.leases.Leases(inventory.Namespace).Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,32 +16,67 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-// prune deletes what is owned and no longer wanted, CRDs and then Namespaces
-// last, and returns what is confirmed to be gone: not there, or another object.
-// What cannot be deleted stays in the record, for the next attempt.
+// prune deletes what is owned and no longer wanted, in the order of [inTurn], and
+// returns what is confirmed to be gone: not there, or another object. What cannot be
+// deleted stays in the record, for the next attempt, and so does what comes after it.
 func (a *attempt) prune(ctx context.Context, s *survey, applied []preview.Step) (map[render.ObjectID]bool, error) {
-	living := make(map[string]bool)
-	for _, step := range applied {
-		if uid := uidOf(step.Live()); uid != "" {
-			living[uid] = true
-		}
-	}
+	living := liveUIDs(applied)
 	gone := make(map[render.ObjectID]bool)
-	var stages [stageRest + 1][]preview.Step
+	var there []preview.Step
 	for _, step := range s.deletes {
 		if step.Live() == nil {
 			// A kind that is not served has no objects, unless nobody could say.
 			gone[step.ID] = !step.Undiscovered
 			continue
 		}
-		stages[stageOf(step.ID)] = append(stages[stageOf(step.ID)], step)
+		there = append(there, step)
 	}
-	for _, stage := range []int{stageRest, stageDefinitions, stageNamespaces} {
-		if err := a.pruneStage(ctx, stages[stage], living, gone); err != nil {
+	var lingering *preview.Step
+	for _, steps := range inTurn(there) {
+		if lingering != nil {
+			a.holdBack(steps, lingering.ID)
+			continue
+		}
+		if len(steps) > 0 && preview.IsGenerated(steps[0].ID) {
+			steps = a.unused(ctx, steps)
+		}
+		if err := a.pruneStage(ctx, steps, living, gone); err != nil {
 			return nil, err
+		}
+		if i := slices.IndexFunc(steps, func(step preview.Step) bool { return !gone[step.ID] }); i >= 0 {
+			lingering = &steps[i]
 		}
 	}
 	return gone, nil
+}
+
+// inTurn returns steps in the order of their deletion: first what makes the API
+// server ask somebody who goes, too; then custom resources, whose finalizers may
+// need a controller that goes, too, and its rights; what they are made of last.
+// Generated ConfigMaps and Secrets come when the pods that went have gone.
+// Deleting a CRD takes with it what the API server would not have deleted, which
+// is why nothing is deleted after an object that is still there.
+func inTurn(steps []preview.Step) [][]preview.Step {
+	all := inStages(steps)
+	var custom, rest, generated []preview.Step
+	for _, step := range all[stageRest] {
+		switch {
+		case step.Custom:
+			custom = append(custom, step)
+		case preview.IsGenerated(step.ID):
+			generated = append(generated, step)
+		default:
+			rest = append(rest, step)
+		}
+	}
+	return [][]preview.Step{all[stageGates], custom, rest, generated, all[stageGround], all[stageDefinitions], all[stageNamespaces]}
+}
+
+// holdBack leaves objects to the attempt that finds another one gone.
+func (a *attempt) holdBack(steps []preview.Step, behind render.ObjectID) {
+	for _, step := range steps {
+		a.mark(step.ID, ObjectFailed, fmt.Sprintf("it is deleted once %s is gone", behind))
+	}
 }
 
 // pruneStage deletes many objects at once and waits until they are gone.
@@ -89,7 +125,7 @@ func (a *attempt) pruneOne(ctx context.Context, step preview.Step, living map[st
 			dropped = true
 			return nil
 		case living[uidOf(live)]:
-			a.mark(step.ID, ObjectKept, "was just applied under another version or group")
+			a.mark(step.ID, ObjectKept, underAnother)
 			dropped = true
 			return nil
 		}

@@ -56,6 +56,16 @@ func TestLargeShareWaitsForAWord(t *testing.T) {
 	}
 }
 
+// A new hash in a name is no loss.
+func TestRenamesAreNoShareOfDeletions(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.deployed(maps("a-24567bcdfg", "b-24567bcdfg", "c-24567bcdfg", "d-24567bcdfg"))
+	b.deployed(maps("a-hkmt98765g", "b-hkmt98765g", "c-hkmt98765g", "d-hkmt98765g"))
+	b.wantOwned("ConfigMap a-hkmt98765g, ConfigMap b-hkmt98765g, ConfigMap c-hkmt98765g, ConfigMap d-hkmt98765g")
+	b.want(b.apply(b.request(maps("a-hkmt98765g"))), Waiting, "3 of 4 objects would be deleted")
+}
+
 func TestProtectedKindWaitsForAWord(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -66,6 +76,41 @@ func TestProtectedKindWaitsForAWord(t *testing.T) {
 	b.say(inventory.Confirm, word(t, waiting.Hint, "confirm"))
 	b.want(b.apply(b.request(maps("a", "b", "c", "d"))), Applied)
 	b.wantField("gone", "PersistentVolumeClaim", "data")
+}
+
+// Whatever a person says, what Git has is not deleted by way of what it is in.
+func TestWhatIsInUseIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.cleanCRD("widgets")
+	inside := b.namespace + "-inside"
+	namespace := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + inside + "}\n"
+	placed := strings.Replace(configMap("placed", "1"), "name: placed", "name: placed, namespace: "+inside, 1)
+	widget := b.custom("Widget", "one")
+	b.deployed(join(maps("a"), namespace, placed, bare(b.definition("widgets", "Widget")), widget))
+	receipt := b.apply(b.request(join(maps("a"), placed, widget)))
+	b.want(receipt, Applied)
+	for _, text := range []string{
+		"kept none Namespace " + inside + ": is not deleted while Git has ConfigMap " + inside + "/placed",
+		"kept none CustomResourceDefinition widgets." + b.namespace + ".example.com: is not deleted while Git has Widget " + b.namespace + "/one",
+	} {
+		if !strings.Contains(summary(receipt), text) {
+			t.Errorf("the receipt\n%s\nis without %q", summary(receipt), text)
+		}
+	}
+	b.wantField("null", "Namespace", inside, "metadata", "deletionTimestamp")
+
+	another := b.request(maps("a"))
+	another.Siblings = []Sibling{{Target: b.another("other").target, Rendered: rendered(t, join(placed, widget)), Namespace: b.namespace}}
+	b.want(b.apply(another), Applied)
+	b.wantField("null", "Namespace", inside, "metadata", "deletionTimestamp")
+
+	waiting := b.apply(b.request(maps("a")))
+	b.want(waiting, Waiting, "Namespace "+inside)
+	b.say(inventory.Confirm, word(t, waiting.Hint, "confirm"))
+	b.deployed(maps("a"))
+	b.wantOwned("ConfigMap a")
+	b.wantField("gone", "Namespace", inside)
 }
 
 func TestRetiredTargetIsDeletedAfterAWord(t *testing.T) {
@@ -127,6 +172,28 @@ func TestTwoOwnersAreRefused(t *testing.T) {
 	other.wantOwned("no record")
 }
 
+// Two targets of one commit that render the same new object are both refused: else
+// it would be whose who was quicker.
+func TestTwoWouldBeOwnersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	other := b.another("other")
+	first, second := b.request(maps("a", "shared")), other.request(maps("b", "shared"))
+	first.Siblings = []Sibling{{Target: other.target, Rendered: second.Rendered, Namespace: b.namespace}}
+	second.Siblings = []Sibling{{Target: b.target, Rendered: first.Rendered, Namespace: b.namespace}}
+	b.want(b.apply(first), Refused, "two owners: ConfigMap "+b.namespace+"/shared belongs to acme/shop "+other.target.String())
+	other.want(other.apply(second), Refused, "two owners")
+	b.wantField("gone", "ConfigMap", "shared")
+
+	// Whose it is already keeps it, also where it was deleted by hand.
+	b.deployed(maps("a", "shared"))
+	b.remove("ConfigMap", "shared")
+	again := b.request(maps("a", "shared", "more"))
+	again.Siblings = first.Siblings
+	b.want(b.apply(again), Applied)
+	other.want(other.apply(second), Refused, "two owners")
+}
+
 func TestMovedObjectIsHandedOver(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"loser", "winner"} {
@@ -148,6 +215,10 @@ func TestMovedObjectIsHandedOver(t *testing.T) {
 			}
 			steps[0]()
 			steps[1]()
+			if first == "loser" { // it keeps the object in its record until it knows that it was taken
+				loser.wantOwned("ConfigMap a, ConfigMap moved")
+				loser.want(loser.apply(left), Applied)
+			}
 			loser.wantOwned("ConfigMap a")
 			winner.wantOwned("ConfigMap moved")
 			b.wantField(uid, "ConfigMap", "moved", "metadata", "uid")

@@ -3,7 +3,6 @@ package deploy
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"strings"
 	"testing"
 
@@ -114,10 +113,22 @@ func TestRecordsOfARepository(t *testing.T) {
 			}
 		}
 	}
-	records, err := b.cluster.Records(b.context(), "acme/many")
-	var problem *render.Problem
-	if !errors.As(err, &problem) || !strings.Contains(problem.Message, "cannot be read") {
-		t.Errorf("the broken one is told as %v", err)
+	// A copy, as a backup makes it, is not another record of the target.
+	copied, err := b.clients.CoreV1().ConfigMaps(inventory.Namespace).Get(b.context(), keyOf("acme/many", render.Target{Environment: "test", Application: "b"}).Name(), metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied.Name, copied.ResourceVersion, copied.UID = copied.Name+"-backup", "", ""
+	if _, err := b.clients.CoreV1().ConfigMaps(inventory.Namespace).Create(b.context(), copied, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	records, damaged, err := b.cluster.Records(b.context(), "acme/many")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := keyOf("acme/many", render.Target{Environment: "test", Application: "a"}).Name(); len(damaged) != 1 || damaged[0].Name != name ||
+		!strings.Contains(damaged[0].Problem.Message, "cannot be read") {
+		t.Errorf("the broken one, %s, is told as %+v", name, damaged)
 	}
 	var names []string
 	for _, record := range records {

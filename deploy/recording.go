@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipwayhq/slipway/deploy/inventory"
@@ -53,9 +54,14 @@ func withSteps(old []inventory.Entry, s *survey) []inventory.Entry {
 		}
 	}
 	for _, step := range s.wanted {
-		if step.ID != s.scaffold {
-			entries[step.ID] = entryOf(step)
+		if step.ID == s.scaffold {
+			continue
 		}
+		entry := entryOf(step)
+		if step.Action == preview.Replace {
+			entry.UID = "" // of the one that will be in its place
+		}
+		entries[step.ID] = entry
 	}
 	return sortedEntries(entries)
 }
@@ -117,9 +123,9 @@ func (a *attempt) setUIDs(record *inventory.Record) {
 }
 
 // finish records a deployment that is healthy and pruned.
-func (a *attempt) finish(ctx context.Context, s *survey, steps []preview.Step, gone map[render.ObjectID]bool, applied time.Time, d decision) error {
+func (a *attempt) finish(ctx context.Context, s *survey, steps []preview.Step, gone map[render.ObjectID]bool, d decision) error {
 	ended := *a.deployment
-	ended.State, ended.Applied, ended.Ended = inventory.Healthy, applied, a.now()
+	ended.State, ended.Ended = inventory.Healthy, a.now()
 	objects := make(map[render.ObjectID]inventory.Entry)
 	for _, entry := range a.record.Objects {
 		if !gone[entry.ObjectID] {
@@ -174,13 +180,22 @@ func (a *attempt) fail(ctx context.Context, f *failure) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 		defer cancel()
 		ended := *a.deployment
-		ended.State, ended.Reason, ended.Ended = inventory.Failed, f.reason, a.now()
+		ended.State, ended.Reason, ended.Ended = inventory.Failed, clipped(f.reason), a.now()
 		if err := a.end(ctx, ended, a.words, a.setUIDs); err != nil {
 			return err
 		}
 	}
 	a.conclude(decision{state: Failed, reason: f.reason, hint: f.hint})
 	return nil
+}
+
+// clipped is a reason as a record keeps it.
+func clipped(reason string) string {
+	const more = " …"
+	if len(reason) <= inventory.ReasonLength {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:inventory.ReasonLength-len(more)], "") + more
 }
 
 // supersede records that a newer commit interrupted the deployment.

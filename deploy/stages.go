@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"golang.org/x/sync/errgroup"
@@ -16,41 +18,74 @@ import (
 	"github.com/slipwayhq/slipway/render"
 )
 
-// The stages of an apply: each is written, and ready, before the next.
+// The stages of an apply: each is written before the next. What is deleted goes the
+// other way.
 const (
 	stageNamespaces = iota
 	stageDefinitions
+	stageGround
 	stageRest
+	stageGates
 )
 
+// A staged has the steps of each stage.
+type staged [stageGates + 1][]preview.Step
+
+// stages are those of kinds that are not like the rest.
+var stages = map[schema.GroupKind]int{
+	{Kind: "Namespace"}: stageNamespaces,
+	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: stageDefinitions,
+
+	// What the API server, or the controller that makes the pods, looks up or goes by
+	// when others are written: a binding to a role that is not there is refused, and
+	// pods without the default limits keep none.
+	{Kind: "ServiceAccount"}:                                  stageGround,
+	{Kind: "LimitRange"}:                                      stageGround,
+	{Kind: "ResourceQuota"}:                                   stageGround,
+	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}:       stageGround,
+	{Group: "node.k8s.io", Kind: "RuntimeClass"}:              stageGround,
+	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}: stageGround,
+	{Group: "rbac.authorization.k8s.io", Kind: "Role"}:        stageGround,
+	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}:       stageGround,
+	{Group: "storage.k8s.io", Kind: "StorageClass"}:           stageGround,
+	{Group: "storage.k8s.io", Kind: "VolumeAttributesClass"}:  stageGround,
+
+	// What makes the API server ask somebody who may come in the same change.
+	{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration"}:   stageGates,
+	{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}: stageGates,
+}
+
 func stageOf(id render.ObjectID) int {
-	switch {
-	case id.Group == "" && id.Kind == "Namespace":
-		return stageNamespaces
-	case id.Group == "apiextensions.k8s.io" && id.Kind == "CustomResourceDefinition":
-		return stageDefinitions
-	default:
-		return stageRest
+	if stage, ok := stages[schema.GroupKind{Group: id.Group, Kind: id.Kind}]; ok {
+		return stage
 	}
+	return stageRest
+}
+
+// inStages sorts steps by their stages.
+func inStages(steps []preview.Step) staged {
+	var sorted staged
+	for _, step := range steps {
+		stage := stageOf(step.ID)
+		sorted[stage] = append(sorted[stage], step)
+	}
+	return sorted
 }
 
 // write applies what is wanted, stage by stage, and returns the steps over what
 // is live then.
 func (a *attempt) write(ctx context.Context, s *survey) ([]preview.Step, error) {
-	var stages [stageRest + 1][]preview.Step
-	for _, step := range s.wanted {
-		stages[stageOf(step.ID)] = append(stages[stageOf(step.ID)], step)
-	}
+	wanted := inStages(s.wanted)
 	var done []preview.Step
-	for stage, steps := range stages {
-		if stage == stageRest && a.wroteAny(done) {
-			located, err := a.locate(ctx, s, steps)
+	for stage := range wanted {
+		if stage == stageGround && a.wroteAny(done) {
+			located, err := a.locate(ctx, s, slices.Concat(wanted[stageGround:]...))
 			if err != nil {
 				return nil, err
 			}
-			steps = located
+			wanted = inStages(located)
 		}
-		written, err := a.writeStage(ctx, steps)
+		written, err := a.writeStage(ctx, wanted[stage])
 		if err != nil {
 			return nil, err
 		}

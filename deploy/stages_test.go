@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -207,6 +208,24 @@ func TestDeniedHalfWay(t *testing.T) {
 	b.want(b.apply(b.request(maps("a", "denied"))), Held, "not on a Friday")
 	b.deployed(maps("a"))
 	b.wantOwned("ConfigMap a")
+}
+
+// An API server may quote much of what it refuses; the record has to stay small.
+func TestLongReasonIsClippedInTheRecord(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.cleanCRD("widgets")
+	long := strings.Repeat("ü", 2400)
+	definition := strings.Replace(bare(b.definition("widgets", "Widget")), "{type: object, x-kubernetes-preserve-unknown-fields: true}",
+		`{type: object, properties: {spec: {type: object, properties: {text: {type: string, maxLength: 5000}},
+      x-kubernetes-validations: [{rule: "self.text == ''", messageExpression: self.text}]}}}`, 1)
+	widget := strings.Replace(b.custom("Widget", "one"), "size: 1", "text: "+long, 1)
+	receipt := b.apply(b.request(join(definition, widget)))
+	b.want(receipt, Failed, "üüü")
+	reason := b.record().Current.Reason
+	if len(receipt.Reason) <= inventory.ReasonLength || len(reason) > inventory.ReasonLength || len(reason) < inventory.ReasonLength-10 || !utf8.ValidString(reason) {
+		t.Errorf("the receipt's reason has %d bytes, the record's %d", len(receipt.Reason), len(reason))
+	}
 }
 
 // denies waits until the API server has heard of a policy.

@@ -2,10 +2,12 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipwayhq/slipway/deploy/inventory"
@@ -28,51 +30,84 @@ type survey struct {
 	// released are owned objects that are no longer the target's business: another
 	// target has them now, or their mark is gone, or they are.
 	released map[render.ObjectID]string // and why
-	kept     []inventory.Entry          // not pruned: sync.prune is false
+	kept     map[render.ObjectID]string // neither wanted nor deleted for now, and why
 	foreign  []render.ObjectID
 	theirs   []claim
 }
 
 // look plans once more and finds out whose each object is.
 func (a *attempt) look(ctx context.Context) (*survey, error) {
-	s := &survey{released: make(map[render.ObjectID]string)}
+	s := &survey{released: make(map[render.ObjectID]string), kept: make(map[render.ObjectID]string)}
 	if err := a.namespace(ctx, s); err != nil {
 		return nil, err
 	}
-	elsewhere, siblings := siblingsOf(a.request)
-	var stale []inventory.Entry
-	wanted, sealed := wantedIDs(a.request.Rendered, a.request.Namespace), sealedIDs(a.request.Rendered, a.request.Namespace)
-	for _, entry := range a.record.Objects {
-		switch {
-		case sealed[entry.ObjectID]:
-			s.released[entry.ObjectID] = "encrypted in Git now: whoever has the keys applies it"
-		case wanted[entry.ObjectID]:
-		case elsewhere[entry.ObjectID]:
-			s.released[entry.ObjectID] = "handed over to another target"
-		case !a.request.Sync.Prune && a.request.Rendered != nil:
-			s.kept = append(s.kept, entry)
-		default:
-			stale = append(stale, entry)
-		}
+	near := neighboursOf(a.request)
+	stale, err := a.sort(ctx, s, near)
+	if err != nil {
+		return nil, err
 	}
 	for {
 		a.plan(ctx, s, stale)
-		released := len(s.released)
+		living, staying := liveUIDs(s.wanted), len(s.released)+len(s.kept)
 		for _, step := range s.deletes {
-			a.release(step, s)
+			a.release(step, s, living)
+			keepInUse(step, s, near)
 		}
-		if len(s.released) == released {
+		if len(s.released)+len(s.kept) == staying {
 			break
 		}
 		var rest []inventory.Entry
 		for _, entry := range stale {
-			if s.released[entry.ObjectID] == "" {
+			if s.released[entry.ObjectID] == "" && s.kept[entry.ObjectID] == "" {
 				rest = append(rest, entry)
 			}
 		}
 		stale = rest
 	}
-	return s, a.claims(ctx, s, siblings)
+	return s, a.claims(ctx, s, near)
+}
+
+// sort notes what of the record is not the target's to delete, or not now, and
+// returns what is.
+func (a *attempt) sort(ctx context.Context, s *survey, near neighbours) (stale []inventory.Entry, err error) {
+	wanted, sealed := wantedIDs(a.request.Rendered, a.request.Namespace), sealedIDs(a.request.Rendered, a.request.Namespace)
+	for _, entry := range a.record.Objects {
+		heir, moves := near.wants[entry.ObjectID]
+		switch {
+		case sealed[entry.ObjectID]:
+			s.released[entry.ObjectID] = "encrypted in Git now: whoever has the keys applies it"
+		case wanted[entry.ObjectID]:
+		case moves:
+			taken, err := a.owns(ctx, heir, entry.ObjectID)
+			var problem *render.Problem
+			if err != nil && !errors.As(err, &problem) { // a damaged record is the heir's trouble
+				return nil, err
+			}
+			if taken {
+				s.released[entry.ObjectID] = "handed over to another target"
+			} else { // or nobody would know of it, should the other never come to it
+				s.kept[entry.ObjectID] = "is handed over to another target, which has not taken it yet"
+			}
+		case !a.request.Sync.Prune && a.request.Rendered != nil:
+			s.kept[entry.ObjectID] = "gone from Git, and not deleted (sync.prune: false)"
+		case near.broken != nil:
+			s.kept[entry.ObjectID] = fmt.Sprintf("is not deleted while %s does not render: it may have gone there", near.broken)
+		default:
+			stale = append(stale, entry)
+		}
+	}
+	return stale, nil
+}
+
+// liveUIDs are those of the steps' live objects.
+func liveUIDs(steps []preview.Step) map[string]bool {
+	living := make(map[string]bool)
+	for _, step := range steps {
+		if uid := uidOf(step.Live()); uid != "" {
+			living[uid] = true
+		}
+	}
+	return living
 }
 
 // plan fills in the plan and its steps.
@@ -148,14 +183,51 @@ func (a *attempt) namespace(ctx context.Context, s *survey) error {
 	return nil
 }
 
+// underAnother says that one object has several ids, one of which is still wanted:
+// its kind is served in several groups.
+const underAnother = "is the same object as one that is applied under another group"
+
 // release notes an object that is not wanted and that is not the target's any more.
-func (a *attempt) release(step preview.Step, s *survey) {
+func (a *attempt) release(step preview.Step, s *survey, living map[string]bool) {
 	live := step.Live()
 	if live == nil || step.Action != preview.Delete {
 		return // nothing is there, or the plan says what is wrong
 	}
+	if living[uidOf(live)] {
+		s.released[step.ID] = underAnother
+		return
+	}
 	if why := a.notOurs(live, step.ID); why != "" {
 		s.released[step.ID] = why
+	}
+}
+
+// keepInUse notes a Namespace or CRD that is not wanted while something in it is:
+// deleting it would delete that, too.
+func keepInUse(step preview.Step, s *survey, near neighbours) {
+	if s.released[step.ID] != "" || step.Live() == nil {
+		return
+	}
+	inside := func(render.ObjectID) bool { return false }
+	switch stageOf(step.ID) {
+	case stageNamespaces:
+		inside = func(id render.ObjectID) bool { return id.Namespace == step.ID.Name }
+	case stageDefinitions:
+		group, _, _ := unstructured.NestedString(step.Live(), "spec", "group")
+		kind, _, _ := unstructured.NestedString(step.Live(), "spec", "names", "kind")
+		inside = func(id render.ObjectID) bool { return id.Group == group && id.Kind == kind }
+	}
+	for _, wanted := range s.wanted {
+		if inside(wanted.ID) {
+			s.kept[step.ID] = fmt.Sprintf("is not deleted while Git has %s", wanted.ID)
+			return
+		}
+	}
+	for id := range near.wants {
+		if inside(id) {
+			s.kept[step.ID] = "is not deleted while another target has objects in it"
+			return
+		}
 	}
 }
 
@@ -174,21 +246,21 @@ func (a *attempt) notOurs(live map[string]any, id render.ObjectID) string {
 	return ""
 }
 
-// claims finds the wanted objects that are live and somebody else's, or nobody's.
-func (a *attempt) claims(ctx context.Context, s *survey, siblings map[inventory.Key]map[render.ObjectID]bool) error {
+// claims finds the wanted objects that are somebody else's, or live and nobody's.
+func (a *attempt) claims(ctx context.Context, s *survey, near neighbours) error {
 	owned := newIDSet(a.record)
-	records := make(map[inventory.Key]idSet)
 	for _, step := range s.wanted {
 		live := step.Live()
-		if live == nil {
-			continue
-		}
 		owner, marked := ownerOf(live, step.ID)
 		entry, recorded := owned[step.ID]
+		rival, contested := near.wants[step.ID]
 		switch {
 		case marked && owner == a.key:
+		case contested && !marked && !recorded: // whoever came first would have it, and the other be refused ever after
+			s.theirs = append(s.theirs, claim{step.ID, rival})
+		case live == nil:
 		case marked:
-			given, err := a.isGivenUp(ctx, owner, step.ID, siblings, records)
+			given, err := a.isGivenUp(ctx, owner, step.ID, near)
 			if err != nil {
 				return err
 			}
@@ -205,18 +277,26 @@ func (a *attempt) claims(ctx context.Context, s *survey, siblings map[inventory.
 
 // isGivenUp reports whether the target whose mark an object has no longer wants
 // it: by this very commit, or by its record.
-func (a *attempt) isGivenUp(ctx context.Context, owner inventory.Key, id render.ObjectID,
-	siblings map[inventory.Key]map[render.ObjectID]bool, records map[inventory.Key]idSet) (bool, error) {
-	if wanted, ok := siblings[owner]; ok {
+func (a *attempt) isGivenUp(ctx context.Context, owner inventory.Key, id render.ObjectID, near neighbours) (bool, error) {
+	if wanted, ok := near.known[owner]; ok {
 		return !wanted[id], nil
 	}
-	if records[owner] == nil {
-		record, err := a.cluster.store.Read(ctx, owner)
+	owns, err := a.owns(ctx, owner, id)
+	return !owns, err
+}
+
+// owns reports whether another target's record has an object.
+func (a *attempt) owns(ctx context.Context, other inventory.Key, id render.ObjectID) (bool, error) {
+	if a.others[other] == nil {
+		record, err := a.cluster.store.Read(ctx, other)
 		if err != nil {
 			return false, err
 		}
-		records[owner] = newIDSet(record)
+		if a.others == nil {
+			a.others = make(map[inventory.Key]idSet)
+		}
+		a.others[other] = newIDSet(record)
 	}
-	_, owns := records[owner][id]
-	return !owns, nil
+	_, owns := a.others[other][id]
+	return owns, nil
 }

@@ -82,3 +82,22 @@ func (k *killer) wrap(config *rest.Config) {
 		})
 	})
 }
+
+// killAfterCreation lets nothing through once the named object was written without
+// being deleted: the answer to that is never read.
+func killAfterCreation(config *rest.Config, name string, cut *atomic.Bool) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			if cut.Load() {
+				return nil, errKilled
+			}
+			response, err := next.RoundTrip(r)
+			if err == nil && r.Method == http.MethodPatch && isWrite(r) && strings.HasSuffix(r.URL.Path, "/"+name) {
+				cut.Store(true)
+				response.Body.Close()
+				return nil, errKilled
+			}
+			return response, err
+		})
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -222,7 +223,7 @@ func (a *attempt) retry(ctx context.Context, f func(context.Context) error) erro
 // conflict, an overloaded or broken server, a webhook that is down.
 func isPassing(err error) bool {
 	var failed *failure
-	for _, end := range []error{ErrSuperseded, errLeaseLost, context.Canceled} {
+	for _, end := range []error{ErrSuperseded, errLeaseLost, errTimeout, context.Canceled} {
 		if errors.Is(err, end) {
 			return false
 		}
@@ -239,9 +240,16 @@ func isPassing(err error) bool {
 		return true
 	case code >= http.StatusInternalServerError:
 		return true
-	case code == http.StatusForbidden: // a namespace's defaults are made by controllers, a moment later
-		return strings.Contains(err.Error(), "no API token found for service account") ||
-			strings.Contains(err.Error(), "error looking up service account")
+	case code == http.StatusForbidden:
+		return slices.ContainsFunc(momentary, func(words string) bool { return strings.Contains(err.Error(), words) })
 	}
 	return false
+}
+
+// momentary are refusals that the API server takes back a moment after what they are
+// about was written: a controller makes a namespace's defaults and a quota's count,
+// and admission hears of a class a little later than it is there.
+var momentary = []string{
+	"no API token found for service account", "error looking up service account",
+	"status unknown for quota", "no PriorityClass with name",
 }

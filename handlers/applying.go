@@ -146,7 +146,7 @@ func (r *rollout) statusOf(meant []named) report.StatusReport {
 	for _, n := range meant {
 		record := n.records[n.target]
 		target := report.TargetStatus{
-			Target: n.target, Deployed: record.Deployed, Current: record.Current, Problem: n.problem, Health: report.HealthUnknown,
+			Target: n.target, Deployed: record.Deployed, Current: record.Current, Problem: n.problemOf(n.target), Health: report.HealthUnknown,
 		}
 		i := slices.IndexFunc(n.requests, func(q deploy.Request) bool { return q.Target == n.target })
 		target.Behind = i >= 0 && !n.deployed(n.requests[i])

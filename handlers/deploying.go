@@ -173,27 +173,40 @@ func (r *rollout) environment(ctx context.Context, s *stop, told audience) (bool
 }
 
 // targets applies those that others depend on one by one, then the others side by
-// side. A receipt without a state is of one that was not begun.
+// side, and those that are gone from Git when what they had may have found its heir.
+// A receipt without a state is of one that was not begun.
 func (r *rollout) targets(ctx context.Context, s *stop, told audience) ([]deploy.Receipt, error) {
 	receipts := make([]deploy.Receipt, len(s.requests))
-	group, bounded := errgroup.WithContext(ctx)
-	group.SetLimit(targetsAtOnce)
+	one := func(ctx context.Context, i int) (err error) {
+		if receipts[i], err = r.target(ctx, s, s.requests[i], told); err == nil {
+			told.progress(receipts[i])
+		}
+		return err
+	}
+	var living, retired []int
 	for i, request := range s.requests {
-		one := func() (err error) {
-			if receipts[i], err = r.target(bounded, s, request, told); err == nil {
-				told.progress(receipts[i])
+		switch {
+		case request.Rendered == nil:
+			retired = append(retired, i)
+		case r.rank(request.Target) == 0:
+			living = append(living, i)
+		default:
+			if err := one(ctx, i); err != nil || !done(receipts[i]) {
+				return receipts, err
 			}
-			return err
 		}
-		if r.rank(request.Target) == 0 {
-			group.Go(one)
-			continue
+	}
+	for _, together := range [][]int{living, retired} {
+		group, bounded := errgroup.WithContext(ctx)
+		group.SetLimit(targetsAtOnce)
+		for _, i := range together {
+			group.Go(func() error { return one(bounded, i) })
 		}
-		if err := one(); err != nil || !done(receipts[i]) {
+		if err := group.Wait(); err != nil {
 			return receipts, err
 		}
 	}
-	return receipts, group.Wait()
+	return receipts, nil
 }
 
 // done reports whether a later environment may begin behind this receipt.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,18 @@ func running(record inventory.Record) *inventory.Deployment {
 	return record.Current
 }
 
+// halfWay says why it is not known what should be live after a deployment that wrote
+// some of its objects and not the others; nil where it wrote all of them.
+func halfWay(runs *inventory.Deployment) *render.Problem {
+	if runs.State == inventory.Healthy || !runs.Applied.IsZero() {
+		return nil
+	}
+	return &render.Problem{
+		Message: fmt.Sprintf("its deployment of %s ended half-way (%s), so it is not known what should be live", runs.Commit.Short(), cmp.Or(runs.Reason, string(runs.State))),
+		Hint:    "push a commit that mends it",
+	}
+}
+
 // drift asks the environment's cluster about every target that is deployed there. It
 // returns how many objects were compared, too, and why nothing is known of the
 // environment as a whole.
@@ -140,8 +153,8 @@ func (r *rollout) driftRequests(ctx context.Context, s *stop) ([]drift.Request, 
 	var requests []drift.Request
 	var parts []report.DriftPart
 	for _, q := range s.requests {
-		if s.problem != nil { // there are no records: no drift is not known to be none
-			parts = append(parts, report.DriftPart{Target: q.Target, Problem: s.problem, FailingSince: r.Planner.Now().UTC()})
+		if problem := s.problemOf(q.Target); problem != nil { // there is no record: no drift is not known to be none
+			parts = append(parts, report.DriftPart{Target: q.Target, Problem: problem, FailingSince: r.Planner.Now().UTC()})
 			continue
 		}
 		rendered, commit := q.Rendered, r.commit
@@ -149,6 +162,10 @@ func (r *rollout) driftRequests(ctx context.Context, s *stop) ([]drift.Request, 
 			runs := running(s.records[q.Target])
 			if runs == nil {
 				continue // nothing is deployed yet
+			}
+			if problem := halfWay(runs); problem != nil {
+				parts = append(parts, report.DriftPart{Target: q.Target, Commit: runs.Commit, Problem: problem, FailingSince: r.Planner.Now().UTC()})
+				continue
 			}
 			var err error
 			if rendered, err = r.before(ctx, q.Target, runs.Commit); err != nil {

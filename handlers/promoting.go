@@ -154,18 +154,22 @@ func (r *rollout) pair(ctx context.Context, w way, source *stop, application ren
 			return promotion.Pair{}, none, r.noApplication(application, end.environment), nil
 		}
 	}
+	if problem := source.problemOf(*from); problem != nil {
+		return promotion.Pair{}, none, problem, nil
+	}
 	record := source.records[*from]
 	if problem := unfit(*from, record, w.settings, r.Planner.Now()); problem != nil {
 		return promotion.Pair{}, none, problem, nil
 	}
-	rendered, err := r.before(ctx, *from, deployedCommit(record))
+	is, _ := promotable(record, w.settings)
+	rendered, err := r.before(ctx, *from, is.Commit)
 	if err != nil {
 		return promotion.Pair{}, none, nil, err
 	}
 	if rendered == nil {
-		return promotion.Pair{}, none, &render.Problem{Message: fmt.Sprintf("what is deployed to %s (%s) can no longer be rendered", from, record.Deployed.Commit.Short())}, nil
+		return promotion.Pair{}, none, &render.Problem{Message: fmt.Sprintf("what is deployed to %s (%s) can no longer be rendered", from, is.Commit.Short())}, nil
 	}
-	return promotion.Pair{From: rendered, To: *to}, *record.Deployed, nil, nil
+	return promotion.Pair{From: rendered, To: *to}, *is, nil, nil
 }
 
 func (r *rollout) targetOf(environment render.Environment, application render.Application) *render.Target {
@@ -190,20 +194,41 @@ func (r *rollout) noApplication(application render.Application, environment rend
 	return problem
 }
 
+// promotable is the deployment that is promoted from a target, and since when it has been
+// what the settings ask for; zero for not yet.
+func promotable(record inventory.Record, settings deploy.PromotionSettings) (is *inventory.Deployment, since time.Time) {
+	if settings.After == deploy.AfterApplied {
+		if record.Current == nil {
+			return nil, time.Time{}
+		}
+		return record.Current, record.Current.Applied
+	}
+	if record.Deployed == nil {
+		return nil, time.Time{}
+	}
+	return record.Deployed, record.Deployed.Ended
+}
+
 // unfit says why what runs at the source is not to be promoted.
 func unfit(from render.Target, record inventory.Record, settings deploy.PromotionSettings, now time.Time) *render.Problem {
+	is, since := promotable(record, settings)
 	switch soak := time.Duration(settings.Soak); {
-	case record.Deployed == nil:
-		return &render.Problem{Message: fmt.Sprintf("nothing is deployed to %s yet", from), Hint: "a version is promoted when it is deployed and healthy there"}
-	case record.Current != nil && record.Current.State != inventory.Healthy:
+	case is == nil:
+		return &render.Problem{Message: fmt.Sprintf("nothing is deployed to %s yet", from), Hint: fmt.Sprintf("a version is promoted when it is deployed there and %s", settings.After)}
+	case settings.After == deploy.AfterApplied && since.IsZero():
+		return &render.Problem{
+			Message: fmt.Sprintf("%s is not applied to %s: its deployment is %s", is.Commit.Short(), from, is.State),
+			Hint:    "promote again when it is",
+		}
+	case settings.After != deploy.AfterApplied && record.Current != nil && record.Current.State != inventory.Healthy:
 		return &render.Problem{
 			Message: fmt.Sprintf("%s is not healthy: its deployment of %s is %s", from, record.Current.Commit.Short(), record.Current.State),
 			Hint:    "promote again when it is",
 		}
-	case now.Sub(record.Deployed.Ended) < soak:
+	case now.Sub(since) < soak:
 		return &render.Problem{
-			Message: fmt.Sprintf("%s is healthy since %s, and %s is to pass first", from, record.Deployed.Ended.UTC().Format(time.RFC3339), soak),
-			Hint:    "promote again after " + record.Deployed.Ended.Add(soak).UTC().Format(time.RFC3339),
+			Message: fmt.Sprintf("%s is %s since %s, and %s is to pass first", from, settings.After, since.UTC().Format(time.RFC3339), soak),
+			Hint:    "promote again after " + since.Add(soak).UTC().Format(time.RFC3339),
 		}
 	}
 	return nil

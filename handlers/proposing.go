@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/slipwayhq/slipway/deploy"
+	"github.com/slipwayhq/slipway/deploy/inventory"
 	"github.com/slipwayhq/slipway/handlers/command"
 	"github.com/slipwayhq/slipway/handlers/report"
 	"github.com/slipwayhq/slipway/render"
@@ -182,7 +183,10 @@ func (p *proposing) outcome(proposed Proposed) (string, *render.Problem) {
 
 // carry is what a promotion's pull request says of one application.
 func carry(o offer) report.CarriedApplication {
-	carried := report.CarriedApplication{Application: o.To.Application, Commit: o.deployed.Commit, HealthySince: o.deployed.Ended}
+	carried := report.CarriedApplication{Application: o.To.Application, Commit: o.deployed.Commit}
+	if o.deployed.State == inventory.Healthy {
+		carried.HealthySince = o.deployed.Ended
+	}
 	for _, change := range o.Changes {
 		container := fmt.Sprintf("%s %s: container %s", change.Object.Kind, change.Object.Name, change.Container)
 		image := report.CarriedImage{Old: change.Old.String(), New: change.New.String()}

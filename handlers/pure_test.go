@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,96 @@ func TestDriftIsHeldAgainstWhatRuns(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: held against %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestWhatMayBePromoted(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	healthy := &inventory.Deployment{Commit: "aaaaaaaaaa", State: inventory.Healthy, Applied: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour)}
+	failed := &inventory.Deployment{Commit: "bbbbbbbbbb", State: inventory.Failed, Applied: now.Add(-time.Minute), Ended: now}
+	refused := &inventory.Deployment{Commit: "cccccccccc", State: inventory.Failed, Ended: now}
+	for _, test := range []struct {
+		name   string
+		record inventory.Record
+		after  deploy.After
+		soak   time.Duration
+		want   render.Commit // that is promoted; empty where nothing is
+		says   string
+	}{
+		{"nothing is deployed", inventory.Record{}, deploy.AfterHealthy, 0, "", "nothing is deployed"},
+		{"healthy", inventory.Record{Deployed: healthy, Current: healthy}, deploy.AfterHealthy, time.Hour, "aaaaaaaaaa", ""},
+		{"healthy, not for long enough", inventory.Record{Deployed: healthy, Current: healthy}, deploy.AfterHealthy, 2 * time.Hour, "", "is healthy since 2026-05-04T11:00:00Z"},
+		{"not healthy", inventory.Record{Deployed: healthy, Current: failed}, deploy.AfterHealthy, 0, "", "is not healthy: its deployment of bbbbbbb is failed"},
+		{"applied is enough", inventory.Record{Deployed: healthy, Current: failed}, deploy.AfterApplied, time.Minute, "bbbbbbbbbb", ""},
+		{"applied, and never healthy before", inventory.Record{Current: failed}, deploy.AfterApplied, 0, "bbbbbbbbbb", ""},
+		{"applied, not for long enough", inventory.Record{Current: failed}, deploy.AfterApplied, time.Hour, "", "is applied since 2026-05-04T11:59:00Z"},
+		{"not applied to its end", inventory.Record{Deployed: healthy, Current: refused}, deploy.AfterApplied, 0, "", "ccccccc is not applied to staging: its deployment is failed"},
+		{"applied, nothing is deployed", inventory.Record{}, deploy.AfterApplied, 0, "", "nothing is deployed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			settings := deploy.PromotionSettings{After: test.after, Soak: deploy.Duration(test.soak)}
+			problem := unfit(render.Target{Environment: "staging"}, test.record, settings, now)
+			if problem != nil {
+				if test.want != "" || !strings.Contains(problem.Message, test.says) {
+					t.Errorf("refused: %v", problem)
+				}
+				return
+			}
+			if is, _ := promotable(test.record, settings); is.Commit != test.want {
+				t.Errorf("%s is promoted, want %q", is.Commit, test.want)
+			}
+		})
+	}
+}
+
+// A record that cannot be read stops its own target, and is never taken for one that
+// says that nothing is deployed.
+func TestDamagedRecordIsItsTargetsOwn(t *testing.T) {
+	web, api := render.Target{Environment: "staging", Application: "web"}, render.Target{Environment: "staging", Application: "api"}
+	r := &rollout{
+		Worker: &Worker{Planner: &Planner{Now: time.Now}, Log: slog.New(slog.DiscardHandler)}, repo: shop,
+		rendered: map[render.Target]*render.Rendered{web: {Target: web}, api: {Target: api}},
+	}
+	s := &stop{settings: config.Environment{Name: "staging"}, requests: []deploy.Request{{Target: web}, {Target: api}}}
+	s.settings.Apply = config.BySlipway
+	r.noteDamaged(t.Context(), s, []inventory.Damaged{
+		{Name: named{s, web}.key(shop).Name(), Problem: render.Problem{Message: "edited by hand"}},
+		{Name: "target-of-something-gone", Problem: render.Problem{Message: "edited by hand"}},
+	})
+	if problem := s.problemOf(web); problem == nil || problem.Message != "edited by hand" {
+		t.Errorf("of its target it says %v", problem)
+	}
+	if problem := s.problemOf(api); problem != nil {
+		t.Errorf("of another target it says %v", problem)
+	}
+	if status := r.statusOf([]named{{s, web}, {s, api}}); status.Targets[0].Problem == nil || status.Targets[1].Problem != nil {
+		t.Errorf("the status is %+v", status.Targets)
+	}
+	requests, parts, err := r.driftRequests(t.Context(), s)
+	if err != nil || len(requests) != 0 || len(parts) != 1 || parts[0].Target != web || parts[0].Problem == nil {
+		t.Errorf("drift: %v, %+v, %v", requests, parts, err)
+	}
+}
+
+// What a deployment did not come to write has not drifted, and is not known to be well.
+func TestDriftAfterADeploymentThatEndedHalfWay(t *testing.T) {
+	web := render.Target{Environment: "staging", Application: "web"}
+	r := &rollout{Worker: &Worker{Planner: &Planner{Now: time.Now}, Log: slog.New(slog.DiscardHandler)}, repo: shop}
+	healthy := &inventory.Deployment{Commit: "aaaaaaaaaa", State: inventory.Healthy}
+	for _, state := range []inventory.State{inventory.Failed, inventory.Superseded} {
+		ended := &inventory.Deployment{Commit: "bbbbbbbbbb", State: state, Reason: "not on a Friday"}
+		s := &stop{settings: config.Environment{Name: "staging"}, requests: []deploy.Request{{Target: web}}}
+		s.settings.Apply = config.BySlipway
+		s.records = map[render.Target]inventory.Record{web: {Deployed: healthy, Current: ended}}
+		requests, parts, err := r.driftRequests(t.Context(), s)
+		if err != nil || len(requests) != 0 || len(parts) != 1 || parts[0].Commit != "bbbbbbbbbb" ||
+			parts[0].Problem == nil || !strings.Contains(parts[0].Problem.Message, "not on a Friday") {
+			t.Errorf("%s: %v, %+v, %v", state, requests, parts, err)
+		}
+		ended.Applied = time.Now()
+		if problem := halfWay(ended); problem != nil {
+			t.Errorf("%s, and all was written: %v", state, problem)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type stop struct {
 	problem  *render.Problem // why there is no cluster
 	requests []deploy.Request
 	records  map[render.Target]inventory.Record
+	damaged  map[render.Target]*render.Problem // whose record cannot be read
 	// untold is set where all is deployed, and GitHub was told something else last.
 	untold bool
 }
@@ -60,13 +61,14 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 	}
 	s.cluster, s.problem = r.Deployers.Deployer(ctx, r.repo, selectionOf(settings))
 	if s.cluster != nil {
-		records, err := s.cluster.Records(ctx, r.repo.String())
+		records, damaged, err := s.cluster.Records(ctx, r.repo.String())
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil { // one cluster's trouble is its own targets'
 			s.problem, s.cluster = recordProblem(settings, err), nil
 		}
+		r.noteDamaged(ctx, s, damaged)
 		for _, record := range records {
 			if record.Environment != settings.Name {
 				continue
@@ -84,6 +86,30 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 	}
 	r.arrange(s)
 	return s, nil
+}
+
+// noteDamaged notes the records that cannot be read, by the targets that Git has for
+// them. They stop no other target.
+func (r *rollout) noteDamaged(ctx context.Context, s *stop, damaged []inventory.Damaged) {
+	s.damaged = make(map[render.Target]*render.Problem)
+	for _, d := range damaged {
+		known := false
+		for target := range r.rendered {
+			if key := (named{s, target}).key(r.repo); key.Name() == d.Name {
+				known, s.damaged[target] = true, &d.Problem
+			}
+		}
+		if !known {
+			r.Log.WarnContext(ctx, "a record cannot be read, and is of no target that Git has", "repository", r.repo.String(), "record", d.Name,
+				"problem", d.Problem.Error())
+		}
+	}
+}
+
+// problemOf says why nothing is known of what is deployed to a target; nil where
+// something is.
+func (s *stop) problemOf(target render.Target) *render.Problem {
+	return cmp.Or(s.problem, s.damaged[target])
 }
 
 // request asks for one target of the rollout.

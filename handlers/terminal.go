@@ -59,8 +59,8 @@ func (t *Terminal) History(ctx context.Context, c Checkout, written string) (rep
 			Message: fmt.Sprintf("%s is an environment of %d targets", written, len(meant)),
 			Hint:    fmt.Sprintf("name one, e.g. %s", meant[0].target),
 		}
-	case meant[0].problem != nil:
-		return report.HistoryReport{}, meant[0].problem
+	case meant[0].problemOf(meant[0].target) != nil:
+		return report.HistoryReport{}, meant[0].problemOf(meant[0].target)
 	}
 	record := meant[0].records[meant[0].target]
 	return report.HistoryReport{Target: meant[0].target, Deployments: record.History, Deployed: deployedCommit(record)}, nil

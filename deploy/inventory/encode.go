@@ -63,7 +63,7 @@ func digestOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// decode reads a record. What is not just as it was written is a problem: a record
+// decode reads a record. What is not just as it was written is a *[render.Problem]: a record
 // that cannot be trusted is never taken for an empty one.
 func decode(stored *corev1.ConfigMap) (*Record, error) {
 	r, err := gzip.NewReader(bytes.NewReader(stored.BinaryData[recordKey]))

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -51,14 +52,36 @@ func TestRecordSurvivesStorage(t *testing.T) {
 	}
 }
 
-// A ConfigMap takes 1 MiB.
+// A ConfigMap takes 1 MiB. UIDs, hashes and reasons are what does not compress.
 func TestLargestRecordFits(t *testing.T) {
-	stored, err := encode(example(10_000))
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := func(n int) string {
+		text := make([]byte, n)
+		for i := range text {
+			text[i] = "0123456789abcdef"[random.IntN(16)]
+		}
+		return string(text)
+	}
+	record := example(10_000)
+	for i := range record.Objects {
+		record.Objects[i].Name += "-" + noise(10)
+		record.Objects[i].UID = noise(8) + "-" + noise(4) + "-" + noise(4) + "-" + noise(4) + "-" + noise(12)
+	}
+	for range HistoryLength {
+		failed := Deployment{Commit: render.Commit(noise(40)), Digest: noise(64), Plan: noise(64), State: Failed, Reason: noise(ReasonLength)}
+		record.History = append(record.History, failed)
+		record.Current = &failed
+	}
+	stored, err := encode(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(stored.BinaryData[recordKey]); n > 512<<10 {
-		t.Errorf("10,000 objects take %d bytes", n)
+	size := len(stored.BinaryData[recordKey])
+	for _, text := range stored.Data {
+		size += len(text)
+	}
+	if size > 768<<10 {
+		t.Errorf("10,000 objects and the longest history take %d bytes", size)
 	}
 }
 

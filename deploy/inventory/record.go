@@ -41,6 +41,11 @@ type Record struct {
 // HistoryLength bounds a record's history.
 const HistoryLength = 50
 
+// ReasonLength bounds the reason of a deployment, in bytes: an API server that
+// refuses an object may quote the whole of it, and a record has to fit into a
+// ConfigMap.
+const ReasonLength = 2000
+
 // An Entry is one owned object.
 type Entry struct {
 	render.ObjectID
@@ -66,7 +71,7 @@ type Deployment struct {
 	Digest string        `json:"digest"` // the rendered's
 	Plan   string        `json:"plan"`   // the plan's digest
 	State  State         `json:"state"`
-	Reason string        `json:"reason,omitempty"` // why it failed, without secret values
+	Reason string        `json:"reason,omitempty"` // why it failed, without secret values; at most ReasonLength
 	By     string        `json:"by,omitempty"`     // who said so; empty for the merge itself
 	// Started, Applied and Ended are UTC; zero where it has not come to that.
 	Started time.Time `json:"started"`

@@ -83,24 +83,35 @@ func (s *Store) read(ctx context.Context, key Key) (*Record, *corev1.ConfigMap, 
 	return record, stored, nil
 }
 
+// A Damaged record is there and cannot be read, so that it is not known whose it is
+// but by its name.
+type Damaged struct {
+	Name    string // that of its target's key
+	Problem render.Problem
+}
+
 // List returns the records of a repository's targets, by environment and
-// application; one request for every 500 of them. A record that cannot be read is
-// a *[render.Problem] beside all those that can.
-func (s *Store) List(ctx context.Context, repository string) ([]Record, error) {
+// application; one request for every 500 of them. Damaged ones stand beside all
+// those that can be read. A copy under another name is no record.
+func (s *Store) List(ctx context.Context, repository string) ([]Record, []Damaged, error) {
 	var records []Record
-	var broken error
+	var damaged []Damaged
 	options := metav1.ListOptions{LabelSelector: repositoryLabel + "=" + repositoryValue(repository), Limit: 500}
 	for {
 		list, err := s.core.ConfigMaps(Namespace).List(ctx, options)
 		if err != nil {
-			return nil, fmt.Errorf("list records of %s: %w", repository, forbidden(err))
+			return nil, nil, fmt.Errorf("list records of %s: %w", repository, forbidden(err))
 		}
 		for i := range list.Items {
-			record, err := decode(&list.Items[i])
+			stored := &list.Items[i]
+			record, err := decode(stored)
+			var problem *render.Problem
 			switch {
+			case errors.As(err, &problem):
+				damaged = append(damaged, Damaged{stored.Name, *problem})
 			case err != nil:
-				broken = errors.Join(broken, err)
-			case record.Repository == repository:
+				return nil, nil, err
+			case record.Repository == repository && record.Name() == stored.Name:
 				records = append(records, *record)
 			}
 		}
@@ -114,7 +125,7 @@ func (s *Store) List(ctx context.Context, repository string) ([]Record, error) {
 		}
 		return strings.Compare(string(a.Application), string(b.Application))
 	})
-	return records, broken
+	return records, damaged, nil
 }
 
 // Change reads the target's record (an empty one with its key where there is
