@@ -79,18 +79,32 @@ func settled(record *inventory.Record, request Request) decision {
 // isRecorded reports whether the record has just the objects of the rendered, or
 // more where they are not to be pruned.
 func isRecorded(record *inventory.Record, request Request) bool {
-	owned, found := newIDSet(record), make(map[render.ObjectID]bool)
+	found, all := recorded(record, request)
+	return all && (!request.Sync.Prune || len(record.Objects) <= found)
+}
+
+// Places reports whether the record has all objects of the request's rendered where
+// the request has them: with the same files, another namespace is another place.
+func Places(record *inventory.Record, request Request) bool {
+	_, all := recorded(record, request)
+	return all
+}
+
+// recorded counts the entries of the record that are objects of the rendered, and
+// says whether all of these have one.
+func recorded(record *inventory.Record, request Request) (found int, all bool) {
+	owned, seen := newIDSet(record), make(map[render.ObjectID]bool)
 	for i := range request.Rendered.Objects {
 		if request.Rendered.Objects[i].Encrypted() {
 			continue
 		}
 		entry, ok := owned.find(request.Rendered.Objects[i].ID, request.Namespace)
 		if !ok {
-			return false
+			return 0, false
 		}
-		found[entry.ObjectID] = true
+		seen[entry.ObjectID] = true
 	}
-	return !request.Sync.Prune || len(record.Objects) <= len(found)
+	return len(seen), true
 }
 
 // wordFor returns the word that allows something of a digest. A confirmation may

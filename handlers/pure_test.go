@@ -314,3 +314,22 @@ func TestDriftAfterADeploymentThatEndedHalfWay(t *testing.T) {
 		}
 	}
 }
+
+// The same files in another namespace are not deployed there yet.
+func TestDeployedIsWhereTheSettingsSay(t *testing.T) {
+	web := render.Target{Environment: "staging", Application: "web"}
+	object := render.NewObject(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}}, render.Origin{}, nil)
+	healthy := &inventory.Deployment{Digest: "x", State: inventory.Healthy}
+	s := &stop{records: map[render.Target]inventory.Record{web: {Deployed: healthy, Current: healthy, Objects: []inventory.Entry{
+		{ObjectID: render.ObjectID{Kind: "ConfigMap", Namespace: "shop", Name: "a"}},
+		{ObjectID: render.ObjectID{Kind: "ConfigMap", Namespace: "shop", Name: "left"}}, // for the next apply
+	}}}}
+	request := deploy.Request{Target: web, Namespace: "shop", Rendered: &render.Rendered{Digest: "x", Objects: []render.Object{object}}, Sync: deploy.DefaultSync()}
+	if !s.deployed(request) {
+		t.Error("it is not deployed")
+	}
+	request.Namespace = "moved"
+	if s.deployed(request) {
+		t.Error("it is deployed in a namespace where it never was")
+	}
+}

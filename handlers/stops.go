@@ -206,7 +206,7 @@ func (s *stop) deployed(q deploy.Request) bool {
 		return len(record.Objects) == 0
 	}
 	return ok && record.Deployed != nil && record.Current != nil && q.Rendered.Problem == nil &&
-		record.Current.State == inventory.Healthy && record.Deployed.Digest == q.Rendered.Digest &&
+		record.Current.State == inventory.Healthy && record.Deployed.Digest == q.Rendered.Digest && deploy.Places(&record, q) &&
 		!slices.ContainsFunc(record.Words, func(w inventory.Word) bool { return w.Verb == inventory.Apply && w.Digest == q.Rendered.Digest })
 }
 
