@@ -333,3 +333,17 @@ func TestDeployedIsWhereTheSettingsSay(t *testing.T) {
 		t.Error("it is deployed in a namespace where it never was")
 	}
 }
+
+// The targets of an environment that is configured no more give away what they have.
+func TestOrphansAreSiblings(t *testing.T) {
+	staging, orphan := render.Target{Environment: "staging", Application: "web"}, render.Target{Environment: "stage", Application: "web"}
+	here := &stop{settings: config.Environment{Name: "staging"}, requests: []deploy.Request{{Target: staging}}, orphans: []render.Target{orphan}}
+	elsewhere := &stop{settings: config.Environment{Name: "live", Cluster: "live"}, requests: []deploy.Request{{Target: render.Target{Environment: "live"}}}}
+	introduce([]*stop{here, elsewhere})
+	if siblings := here.requests[0].Siblings; len(siblings) != 1 || siblings[0].Target != orphan || siblings[0].Rendered != nil {
+		t.Errorf("the siblings are %+v", siblings)
+	}
+	if siblings := elsewhere.requests[0].Siblings; len(siblings) != 0 {
+		t.Errorf("in another cluster the siblings are %+v", siblings)
+	}
+}

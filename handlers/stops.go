@@ -22,6 +22,7 @@ type stop struct {
 	requests []deploy.Request
 	records  map[render.Target]inventory.Record
 	damaged  map[render.Target]*render.Problem // whose record cannot be read
+	orphans  []render.Target                   // on record in the cluster, of environments that are configured no more
 	// untold is set where all is deployed, and GitHub was told something else last.
 	untold bool
 }
@@ -71,6 +72,9 @@ func (r *rollout) stop(ctx context.Context, settings config.Environment) (*stop,
 		r.noteDamaged(ctx, s, damaged)
 		for _, record := range records {
 			if record.Environment != settings.Name {
+				if _, configured := r.judge.Environments.Get(record.Environment); !configured {
+					s.orphans = append(s.orphans, render.Target{Environment: record.Environment, Application: record.Application})
+				}
 				continue
 			}
 			target, ok := byName[record.Application]
@@ -141,13 +145,17 @@ func recordProblem(settings config.Environment, err error) *render.Problem {
 }
 
 // introduce tells each request of its siblings: the other targets of the same
-// cluster, so that an object which moves between two of them is handed over.
+// cluster, so that an object which moves between two of them is handed over. Those of
+// an environment that was renamed, say, want nothing any more.
 func introduce(stops []*stop) {
 	byCluster := map[string][]deploy.Sibling{}
 	for _, s := range stops {
+		name := cmp.Or(s.settings.Cluster, DefaultCluster)
 		for _, q := range s.requests {
-			name := cmp.Or(s.settings.Cluster, DefaultCluster)
 			byCluster[name] = append(byCluster[name], deploy.Sibling{Target: q.Target, Rendered: q.Rendered, Namespace: q.Namespace})
+		}
+		for _, orphan := range s.orphans {
+			byCluster[name] = append(byCluster[name], deploy.Sibling{Target: orphan})
 		}
 	}
 	for _, s := range stops {
