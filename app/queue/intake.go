@@ -11,8 +11,9 @@ import (
 	"github.com/slipwayhq/slipway/handlers"
 )
 
-// How insertions share commits: those that arrive within gathering, or while the
-// commit before is under way, at most together.
+// How insertions share commits: those that arrive while the commit before is under
+// way, at most together. Where that one was of several, gathering is how long the next
+// waits for as many again; an insertion that comes alone does not wait.
 const (
 	gathering     = 2 * time.Millisecond
 	together      = 256
@@ -73,17 +74,24 @@ func (in *intake) hand(ctx context.Context, r *request) error {
 }
 
 func (in *intake) loop() {
+	last := 1
 	for first := range in.requests {
-		in.keep(in.gather(first))
+		all := in.gather(first, last)
+		last = len(all)
+		in.keep(all)
 	}
 }
 
-// gather returns the first request and those that come right after it.
-func (in *intake) gather(first *request) []*request {
+// gather returns the first request and those that are there or come right after it,
+// for which it waits until there are as many as expected.
+func (in *intake) gather(first *request, expected int) []*request {
 	all := []*request{first}
 	timer := time.NewTimer(gathering)
 	defer timer.Stop()
 	for len(all) < together {
+		if len(all) >= expected && len(in.requests) == 0 {
+			return all
+		}
 		select {
 		case r, open := <-in.requests:
 			if !open {

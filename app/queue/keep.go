@@ -39,8 +39,9 @@ func store(ctx context.Context, job handlers.Job, delivery string) (stored, erro
 
 // reconcile is River's job: its key is unique while it is not finished.
 type reconcile struct {
-	Key   string `json:"key" river:"unique"`
-	Fence string `json:"fence"`
+	Key          string `json:"key" river:"unique"`
+	Fence        string `json:"fence"`
+	Installation int64  `json:"installation,omitempty"`
 }
 
 // Kind implements [river.JobArgs].
@@ -50,6 +51,10 @@ func (reconcile) Kind() string { return "reconcile" }
 var active = []rivertype.JobState{
 	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 	rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+}
+
+func insertOptions(priority int) *river.InsertOpts {
+	return &river.InsertOpts{Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: active}}
 }
 
 // commit keeps requests in one transaction and interrupts the work that they overtake.
@@ -276,10 +281,8 @@ func wake(ctx context.Context, t tx, groups [][]stored, rows []row) error {
 	params := make([]river.InsertManyParams, len(groups))
 	for i, g := range groups {
 		params[i] = river.InsertManyParams{
-			Args: reconcile{Key: g[0].key, Fence: rows[i].fence},
-			InsertOpts: &river.InsertOpts{
-				Priority: priorities[g[0].installation], UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: active},
-			},
+			Args:       reconcile{Key: g[0].key, Fence: rows[i].fence, Installation: g[0].installation},
+			InsertOpts: insertOptions(priorities[g[0].installation]),
 		}
 	}
 	results, err := t.jobs(ctx, params)

@@ -46,7 +46,7 @@ type Worker interface {
 type Options struct {
 	// Database is postgres://…, or the path of an SQLite file.
 	Database string
-	Workers  int // at once; 4 where zero
+	Workers  int // at once; 4 where zero. A quarter more, at least one, are for installations that have none
 	Tries    int // of one job, before it is given up; 12 where zero, which takes about 25 minutes
 	// Pause is the pause before the second try; it doubles, with jitter, up to
 	// five minutes. Two seconds where zero.
@@ -96,6 +96,7 @@ type Queue struct {
 	room    *room
 	home    *home // nil where there is none
 	totals  totals
+	fair    *fair
 	intake  *intake
 	worker  Worker // nil where this process only inserts
 
@@ -116,7 +117,10 @@ func New(ctx context.Context, options Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{options: options, db: db, replica: rand.Text(), lease: newLease(options.Beat, db.shared()), room: newRoom(), changed: make(chan struct{}, 1)}
+	q := &Queue{
+		options: options, db: db, replica: rand.Text(), lease: newLease(options.Beat, db.shared()),
+		room: newRoom(), fair: newFair(options.Workers), changed: make(chan struct{}, 1),
+	}
 	q.stopping, q.handBack = context.WithCancel(context.Background())
 	if _, err := migrateAll(ctx, q.db, quiet(options.Log)); err != nil {
 		return nil, errors.Join(err, db.close())
@@ -168,7 +172,7 @@ func (q *Queue) settings() *river.Config {
 func (q *Queue) workingSettings() *river.Config {
 	config := q.settings()
 	config.FetchCooldown, config.FetchPollInterval = fetchCooldown, fetchPoll
-	config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: q.options.Workers}}
+	config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: q.options.Workers + q.fair.spare()}}
 	config.Workers = river.NewWorkers()
 	river.AddWorker(config.Workers, &riverWorker{queue: q})
 	return config
@@ -233,6 +237,7 @@ func (q *Queue) Stop(ctx context.Context) (err error) {
 
 func (q *Queue) stop(ctx context.Context) error {
 	err := q.intake.stop(ctx)
+	q.fair.close()
 	defer context.AfterFunc(ctx, q.handBack)()
 	err = errors.Join(err, q.db.stop(ctx))
 	q.end()

@@ -57,8 +57,13 @@ type outcome struct {
 
 // work does what a key's row asks for, until it asks for nothing newer.
 func (q *Queue) work(ctx context.Context, row *rivertype.JobRow, args reconcile) error {
-	h, leave, err := q.begin(ctx, row, args)
+	leave, err := q.enter(ctx, row, args)
+	if err != nil || leave == nil {
+		return err
+	}
 	defer leave()
+	h, leaveRoom, err := q.begin(ctx, row, args)
+	defer leaveRoom()
 	if errors.Is(err, errCrowded) {
 		q.options.Log.Info("a suspected job waits until it can be worked alone", "job", args.Key)
 		return river.JobSnooze(crowdedPause)
