@@ -60,7 +60,7 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 	s.github, err = github.New(github.Settings{
 		AppID: config.GitHub.AppID, PrivateKey: config.GitHub.privateKey, WebhookSecret: string(config.GitHub.webhookSecret),
 		Web: config.GitHub.URL, API: config.GitHub.APIURL, Accounts: config.GitHub.Accounts,
-		Pace:  config.Limits.pace(),
+		Pace: config.Limits.pace(), Ledger: ledger{s},
 		Cache: filepath.Join(data, "answers"),
 		Now:   config.Now,
 	})
@@ -90,6 +90,21 @@ func New(config Config, log *slog.Logger) (*Service, error) {
 		return nil, errors.Join(err, s.Close(context.Background()))
 	}
 	return s, nil
+}
+
+// ledger is the queue's accounts, which all processes with its database share.
+type ledger struct{ s *Service }
+
+// Spend implements [github.Ledger].
+func (l ledger) Spend(ctx context.Context, spendings []github.Spending) (time.Duration, error) {
+	all := make([]queue.Spending, len(spendings))
+	for i, s := range spendings {
+		all[i] = queue.Spending(s)
+	}
+	if l.s.queue == nil {
+		return 0, errors.New("the queue is not open yet")
+	}
+	return l.s.queue.Spend(ctx, all)
 }
 
 // worker lists what the jobs stand on. Its queue is set once there is one.

@@ -55,6 +55,8 @@ type Settings struct {
 
 	// Pace keeps each installation within GitHub's limits.
 	Pace Pace
+	// Ledger has what all processes spent of it together; nil where this one is alone.
+	Ledger Ledger
 	// Cache is a directory for what GitHub said, to be asked only whether it has
 	// changed; it may be lost, and holds what the App may read. In memory where empty.
 	Cache string
@@ -86,6 +88,7 @@ type App struct {
 	upload   *url.URL
 	accounts map[string]bool // lower case; empty allows all
 	pace     Pace
+	ledger   Ledger
 	cache    string
 	base     http.RoundTripper
 	now      func() time.Time
@@ -111,7 +114,7 @@ func New(settings Settings) (*App, error) {
 	a := &App{
 		id: settings.AppID, key: key, secret: settings.WebhookSecret,
 		accounts: map[string]bool{}, pace: settings.Pace, cache: settings.Cache, now: settings.Now,
-		installations: map[int64]*installation{}, calls: newCalls(), itself: newBudget(settings.Pace),
+		installations: map[int64]*installation{}, calls: newCalls(), itself: newSharedBudget(settings.Pace, settings.Ledger, 0), ledger: settings.Ledger,
 	}
 	if a.now == nil {
 		a.now = time.Now

@@ -47,14 +47,19 @@ const (
 
 // A budget keeps one installation within GitHub's limits. Writes take turns: the
 // one that is due first goes as soon as the pace allows. While GitHub wants no
-// calls, none is made.
+// calls, none is made. The limiters are this process's own; where there is a ledger, a
+// write whose turn it is asks that, too.
 type budget struct {
 	creations []*rate.Limiter // each of which a creation passes
 	points    *rate.Limiter   // nil does not pace
 	patience  time.Duration
+	ledger    *shared // nil where no other process spends
 
 	mu      sync.Mutex
-	turns   []*turn // that wait, in no order
+	asking  bool      // the ledger, for the turn that was let go last
+	dry     time.Time // by the ledger: no write before
+	untold  int       // reads that the ledger was not told of
+	turns   []*turn   // that wait, in no order
 	wake    *time.Timer
 	paused  time.Time // no call before
 	strikes int       // limits in a row that did not say until when
@@ -96,6 +101,20 @@ func newBudget(pace Pace) *budget {
 	return b
 }
 
+// newSharedBudget is an installation's budget that other processes spend of, too.
+func newSharedBudget(pace Pace, ledger Ledger, installation int64) *budget {
+	b := newBudget(pace)
+	if ledger != nil {
+		b.ledger = &shared{
+			ledger: ledger, installation: installation,
+			minute: shareOf(cmp.Or(pace.CreationsPerMinute, 80), time.Minute, 4),
+			hour:   shareOf(cmp.Or(pace.CreationsPerHour, 500), time.Hour, 2),
+			points: shareOf(cmp.Or(pace.PointsPerMinute, 900), time.Minute, 2),
+		}
+	}
+	return b
+}
+
 // limiter allows n events in any period: a part of them at once, the others
 // spread. Nil where n is negative.
 func limiter(n int, period time.Duration, part int) *rate.Limiter {
@@ -110,6 +129,20 @@ func limiter(n int, period time.Duration, part int) *rate.Limiter {
 // would come later than the installation's patience.
 func (b *budget) write(ctx context.Context, op Operation) error {
 	t := &turn{due: time.Now().Add(time.Duration(op.rank()) * decorum), creation: op.creates(), ready: make(chan error, 1)}
+	for {
+		if err := b.line(ctx, t); err != nil || b.ledger == nil {
+			return err
+		}
+		wait, err := b.ledger.write(ctx, t.creation)
+		b.answered(wait)
+		if err != nil || wait == 0 { // without the ledger a process keeps to the pace by itself
+			return ctx.Err()
+		}
+	}
+}
+
+// line waits for a turn's time in the line.
+func (b *budget) line(ctx context.Context, t *turn) error {
 	b.mu.Lock()
 	b.turns = append(b.turns, t)
 	b.arrange()
@@ -121,8 +154,27 @@ func (b *budget) write(ctx context.Context, op Operation) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.turns = slices.DeleteFunc(b.turns, func(other *turn) bool { return other == t })
+		select {
+		case err := <-t.ready:
+			if err == nil { // it was let go at the same moment
+				b.asking = false
+				b.arrange()
+			}
+		default:
+		}
 		return ctx.Err()
 	}
+}
+
+// answered hears from the ledger that a write may go, or after how long the next may.
+func (b *budget) answered(wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asking = false
+	if wait > 0 {
+		b.dry = time.Now().Add(wait)
+	}
+	b.arrange()
 }
 
 // arrange lets go whose turn it is, sends away who would wait too long, and comes
@@ -131,10 +183,10 @@ func (b *budget) arrange() {
 	now := time.Now()
 	slices.SortStableFunc(b.turns, func(a, b *turn) int { return a.due.Compare(b.due) })
 	var waiting []*turn
-	var soonest time.Duration
+	soonest := time.Duration(-1)
 	creations, points := 0, 0 // that those before it in the line wait for
 	for _, t := range b.turns {
-		wait := max(b.paused.Sub(now), delay(b.points, now, points+writePoints))
+		wait := max(b.paused.Sub(now), b.dry.Sub(now), delay(b.points, now, points+writePoints))
 		if t.creation {
 			for _, l := range b.creations {
 				wait = max(wait, delay(l, now, creations+1))
@@ -149,12 +201,16 @@ func (b *budget) arrange() {
 				creations++
 			}
 			points += writePoints
-			if len(waiting) == 0 || wait < soonest {
+			if soonest < 0 || wait < soonest {
 				soonest = wait
 			}
 			waiting = append(waiting, t)
 			continue
+		case b.asking:
+			waiting = append(waiting, t)
+			continue
 		}
+		b.asking = b.ledger != nil
 		b.spend(now, t)
 		t.ready <- nil
 	}
@@ -163,7 +219,7 @@ func (b *budget) arrange() {
 		b.wake.Stop()
 		b.wake = nil
 	}
-	if len(waiting) > 0 {
+	if soonest >= 0 {
 		b.wake = time.AfterFunc(soonest, func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -210,7 +266,14 @@ func (b *budget) read(ctx context.Context) error {
 			wait = max(wait, more.DelayFrom(now))
 		}
 	}
+	untold := b.readsToTell()
 	b.mu.Unlock()
+	if untold > 0 {
+		beyond, err := b.ledger.reads(ctx, untold)
+		if err == nil { // without the ledger a process keeps to the pace by itself
+			wait = max(wait, beyond)
+		}
+	}
 	if wait <= 0 {
 		return nil
 	}
@@ -222,6 +285,20 @@ func (b *budget) read(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// readsToTell counts a read, and returns how many the ledger is to be told of. The
+// caller holds the lock.
+func (b *budget) readsToTell() int {
+	if b.ledger == nil {
+		return 0
+	}
+	if b.untold++; b.untold < readsTold {
+		return 0
+	}
+	n := b.untold
+	b.untold = 0
+	return n
 }
 
 // limited hears that GitHub wants no calls before until, and returns when the next

@@ -41,7 +41,7 @@ func (a *App) installation(id int64) *installation {
 		return t
 	}}
 	auth.current = auth.mint()
-	i := &installation{auth: auth, budget: newBudget(a.pace)}
+	i := &installation{auth: auth, budget: newSharedBudget(a.pace, a.ledger, id)}
 	cached := a.conditional(id, budgeted{following{auth, a.api}, i.budget})
 	cached.shared = i.budget.shared
 	i.client = a.client(cached)

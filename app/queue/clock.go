@@ -73,6 +73,10 @@ func (q *Queue) strike(ctx context.Context, name string, period time.Duration, j
 // three days, a GitHub Enterprise Server for seven.
 const deliveriesKept = 30 * 24 * time.Hour
 
+// accountsKept is how long an account is kept that nothing was spent of; see
+// [Queue.Spend].
+const accountsKept = 24 * time.Hour
+
 // Prune forgets, once an hour until ctx ends, what was kept long enough: ids of
 // deliveries, and jobs that failed for good.
 func (q *Queue) Prune(ctx context.Context) {
@@ -93,6 +97,9 @@ func (q *Queue) Prune(ctx context.Context) {
 func (q *Queue) prune(ctx context.Context) error {
 	err := q.db.inTx(ctx, func(t tx) error {
 		if _, err := t.exec(ctx, `DELETE FROM slipway_delivery WHERE at < {now} - $1`, deliveriesKept.Milliseconds()); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `DELETE FROM slipway_clock WHERE name LIKE 'pace/%' AND at < {now} - $1`, accountsKept.Milliseconds()); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, `DELETE FROM slipway_work WHERE failed = 1 AND error_at < {now} - $1`, failedKept.Milliseconds())
