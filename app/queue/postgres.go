@@ -170,8 +170,22 @@ func (t *postgresTx) many(ctx context.Context, statement string, args [][]any, e
 	return nil
 }
 
+// jobs has those worked at once that River would have wait: it takes this process's
+// clock for when a job is due, and the database's, which may be behind, for what time
+// it is.
 func (t *postgresTx) jobs(ctx context.Context, jobs []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-	return t.d.client.InsertManyTx(ctx, t.t, jobs)
+	results, err := t.d.client.InsertManyTx(ctx, t.t, jobs)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, result := range results {
+		if !result.UniqueSkippedAsDuplicate {
+			ids = append(ids, result.Job.ID)
+		}
+	}
+	_, err = t.exec(ctx, `UPDATE river_job SET scheduled_at = {moment} WHERE id = ANY($1) AND scheduled_at > {moment}`, ids)
+	return results, err
 }
 
 func (t *postgresTx) river() riverdriver.ExecutorTx { return t.d.driver.UnwrapExecutor(t.t) }

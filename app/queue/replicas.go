@@ -243,7 +243,9 @@ type steady struct {
 const backwards = 2 * time.Second
 
 // due makes all that waits due where the database's clock was set back, since it would
-// wait until the clock has caught up. What is tried too early is tried once more.
+// wait until the clock has caught up. What is tried too early is tried once more. What
+// is due by the database's clock is made so as well: River looks at its leader's own,
+// which may be behind.
 func (q *Queue) due(ctx context.Context, clock *steady) error {
 	var now int64
 	err := q.db.inTx(ctx, func(t tx) error {
@@ -254,7 +256,8 @@ func (q *Queue) due(ctx context.Context, clock *steady) error {
 		back := clock.offset - offset
 		if clock.offset == 0 || back <= backwards.Milliseconds() {
 			clock.offset = offset
-			return nil
+			_, err := t.exec(ctx, `UPDATE river_job SET state = 'available' WHERE state IN ('scheduled', 'retryable') AND scheduled_at <= {moment}`)
+			return err
 		}
 		clock.offset = offset
 		q.options.Log.Warn("the database's clock was set back; what waits is due now", "seconds", back/1000)

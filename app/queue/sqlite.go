@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -48,7 +50,7 @@ func openSQLite(ctx context.Context, path string, exclusive bool) (_ *sqlite, er
 	d := &sqlite{path: path, release: func() error { return nil }, fill: sqliteDialect.statements("$1", "?1", "$2", "?2", "$3", "?3", "$4", "?4", "$5", "?5", "$6", "?6", "$7", "?7", "$8", "?8", "$9", "?9")}
 	if exclusive {
 		if d.release, err = lockFile(path + ".lock"); err != nil {
-			return nil, fmt.Errorf("database %s: %w", path, err)
+			return nil, d.named(err)
 		}
 	} else if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -74,12 +76,31 @@ func openSQLite(ctx context.Context, path string, exclusive bool) (_ *sqlite, er
 	return d, nil
 }
 
-// writable finds out early what would fail at the first delivery: a file that is no
-// database, or may not be written.
+// checked is up to which size a file is looked at whole at the start. That takes about
+// a tenth of a second; damage of a larger one is told when it is met.
+const checked = 32 << 20
+
+// writable finds out early what would fail at some delivery: a file that is no
+// database, is damaged, or may not be written.
 func (d *sqlite) writable(ctx context.Context) error {
-	_, err := d.writer.ExecContext(ctx, `PRAGMA user_version = 1`)
-	return err
+	if _, err := d.writer.ExecContext(ctx, `PRAGMA user_version = 1`); err != nil {
+		return err
+	}
+	if file, err := os.Stat(d.path); err != nil || file.Size() > checked {
+		return err
+	}
+	found := ""
+	if err := d.writer.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return fmt.Errorf("%w: %s", errDamaged, found)
+	}
+	return nil
 }
+
+// errDamaged says that SQLite's own check found damage.
+var errDamaged = errors.New("the check failed")
 
 // named says which file an error is about, and what to do where that is known.
 func (d *sqlite) named(err error) error {
@@ -93,11 +114,12 @@ func (d *sqlite) named(err error) error {
 		code = failed.Code() & 0xff
 	}
 	switch {
-	case code == sqlitecodes.SQLITE_CORRUPT, code == sqlitecodes.SQLITE_NOTADB:
+	case code == sqlitecodes.SQLITE_CORRUPT, code == sqlitecodes.SQLITE_NOTADB, errors.Is(err, errDamaged):
 		advice = "; the file is damaged: restore it from a backup, or move it away together with its -wal and -shm files to start with an empty queue, which a sweep fills again"
-	case code == sqlitecodes.SQLITE_READONLY, code == sqlitecodes.SQLITE_CANTOPEN, code == sqlitecodes.SQLITE_PERM:
+	case code == sqlitecodes.SQLITE_READONLY, code == sqlitecodes.SQLITE_CANTOPEN, code == sqlitecodes.SQLITE_PERM,
+		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		advice = "; the file and its directory must be writable for the user that Slipway runs as"
-	case code == sqlitecodes.SQLITE_FULL, code == sqlitecodes.SQLITE_IOERR:
+	case code == sqlitecodes.SQLITE_FULL, code == sqlitecodes.SQLITE_IOERR, errors.Is(err, syscall.ENOSPC):
 		advice = "; is the disk full?"
 	}
 	return fmt.Errorf("database %s: %w%s", d.path, err, advice)
