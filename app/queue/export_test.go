@@ -1,0 +1,21 @@
+package queue
+
+import "context"
+
+// Strike is one round of Every.
+var Strike = (*Queue).strike
+
+// Version is that of the tables that this program makes.
+var Version = len(migrations)
+
+// Change runs statements in a queue's database.
+func Change(ctx context.Context, q *Queue, statements ...string) error {
+	return q.db.inTx(ctx, func(t tx) error {
+		for _, statement := range statements {
+			if _, err := t.exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
