@@ -28,6 +28,8 @@ type fair struct {
 	asked   time.Time // when that was so
 	changed chan struct{}
 	closed  bool
+
+	asking sync.Mutex // one at a time; held around mu
 }
 
 func newFair(workers int) *fair {
@@ -46,10 +48,11 @@ const (
 
 // A verdict says what becomes of a job of an installation.
 type verdict struct {
-	enter bool
-	yield int64 // the installation that is to come first, where yields
-	yields,
-	stale bool // who waits has to be asked again first
+	enter   bool
+	yield   int64 // the installation that is to come first, where yields
+	yields  bool
+	stale   bool      // who waits has to be asked again first
+	since   time.Time // what was known then is too old
 	changed <-chan struct{}
 }
 
@@ -59,7 +62,7 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 	defer f.mu.Unlock()
 	mine, now := f.busy[installation], time.Now()
 	if mine > 0 && now.Sub(f.asked) > looked {
-		return verdict{stale: true}
+		return verdict{stale: true, since: now.Add(-looked)}
 	}
 	v := verdict{changed: f.changed}
 	fewer := 0
@@ -78,7 +81,7 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 		f.total++
 		return verdict{enter: true}
 	case v.yields && f.asked.Before(came):
-		return verdict{stale: true}
+		return verdict{stale: true, since: came}
 	case v.yields:
 		f.called[v.yield] = now
 	}
@@ -144,7 +147,7 @@ func (q *Queue) enter(ctx context.Context, job *rivertype.JobRow, args reconcile
 		case v.enter:
 			return func() { q.fair.leave(args.Installation) }, nil
 		case v.stale:
-			err = q.askWhoWaits(ctx)
+			err = q.askWhoWaits(ctx, v.since)
 		case v.yields:
 			if err = q.bringForward(ctx, v.yield); err == nil {
 				return nil, q.sendBack(ctx, job, aside)
@@ -168,9 +171,15 @@ const waits = `failed = 0 AND owner IS NULL AND paused_until <= {now}`
 // waitersKnown bounds the installations that are looked at.
 const waitersKnown = 1000
 
-// askWhoWaits learns which installations have jobs that wait, one after the other by
-// their index, so that it does not matter how many jobs those are.
-func (q *Queue) askWhoWaits(ctx context.Context) error {
+// askWhoWaits learns which installations have jobs that wait, unless that was learnt
+// since; one after the other by their index, so that it does not matter how many jobs
+// those are.
+func (q *Queue) askWhoWaits(ctx context.Context, since time.Time) error {
+	q.fair.asking.Lock()
+	defer q.fair.asking.Unlock()
+	if q.fair.knownSince(since) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	asked := time.Now()
@@ -193,10 +202,15 @@ func (q *Queue) askWhoWaits(ctx context.Context) error {
 	}
 	q.fair.mu.Lock()
 	defer q.fair.mu.Unlock()
-	if asked.After(q.fair.asked) {
-		q.fair.waiting, q.fair.asked = waiting, asked
-	}
+	q.fair.waiting, q.fair.asked = waiting, asked
 	return nil
+}
+
+// knownSince reports whether who waits was asked at or after a time.
+func (f *fair) knownSince(since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.asked.Before(since)
 }
 
 // bringForward has River give out an installation's oldest job that waits before

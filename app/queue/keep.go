@@ -307,23 +307,25 @@ var steps = []int{10, 50, 250}
 // installation wait, the less.
 func priorities(ctx context.Context, t tx, groups [][]stored) (map[int64]int, error) {
 	found := map[int64]int{}
+	var args [][]any
 	for _, g := range groups {
-		installation := g[0].installation
-		if found[installation] != 0 {
-			continue
+		if installation := g[0].installation; found[installation] == 0 {
+			found[installation] = 1
+			args = append(args, []any{installation, steps[len(steps)-1] + 1})
 		}
-		waiting := 0
-		err := t.query(ctx, `SELECT count(*) FROM (SELECT 1 FROM slipway_work WHERE installation = $1 AND failed = 0 LIMIT $2) AS waiting`,
-			[]any{installation, steps[len(steps)-1] + 1}, func(s scan) error { return s(&waiting) })
-		if err != nil {
-			return nil, fmt.Errorf("count an installation's jobs: %w", err)
-		}
-		found[installation] = 1
+	}
+	err := t.many(ctx, `SELECT count(*) FROM (SELECT 1 FROM slipway_work WHERE installation = $1 AND failed = 0 LIMIT $2) AS waiting`, args, func(i int, s scan) error {
+		var waiting int
+		err := s(&waiting)
 		for _, step := range steps {
 			if waiting > step {
-				found[installation]++
+				found[args[i][0].(int64)]++
 			}
 		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count an installation's jobs: %w", err)
 	}
 	return found, nil
 }

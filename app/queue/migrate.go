@@ -52,8 +52,10 @@ var migrations = [][]string{{
 	`CREATE TABLE slipway_clock (
 		name text PRIMARY KEY,
 		at {big} NOT NULL)`,
-}, { // see blame.go
-	`ALTER TABLE slipway_work ADD COLUMN alone integer NOT NULL DEFAULT 0`,
+}, {
+	`ALTER TABLE slipway_work ADD COLUMN alone integer NOT NULL DEFAULT 0`, // see blame.go
+	// Who waits is asked often, and is not to read rows, in which a payload comes first.
+	`CREATE INDEX slipway_work_waiting ON slipway_work (installation, asked_at, paused_until) WHERE failed = 0 AND owner IS NULL`,
 }}
 
 // The errors of a schema that does not fit.
