@@ -201,6 +201,11 @@ func TestRedirects(t *testing.T) {
 	if _, err := a.PullRequests().Pull(t.Context(), testRepo, 1); !errors.Is(err, ErrTemporary) || leaked {
 		t.Errorf("to another host: %v, and it was asked: %v", err, leaked)
 	}
+	for _, target = range []string{elsewhere.URL, strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1)} {
+		if err := a.Reactions().React(t.Context(), testRepo, 1, "eyes"); !errors.Is(err, ErrTemporary) || leaked {
+			t.Errorf("a write to another host: %v, and it was asked: %v", err, leaked)
+		}
+	}
 	target = "/api/v3/repositories/1/renamed"
 	if pull, err := a.PullRequests().Pull(t.Context(), testRepo, 1); err != nil || pull.Title != "here" {
 		t.Errorf("on the same host: %q, %v", pull.Title, err)
