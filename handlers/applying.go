@@ -114,13 +114,30 @@ func (r *rollout) confirm(ctx context.Context, job RunCommands, c command.Comman
 	if problem, err := r.allowed(ctx, job, n.target.Environment, needs(n.settings, config.VerbConfirm)); err != nil || problem != nil {
 		return refuse(c, problem), err
 	}
-	if waits := job.Shown.Bound[boundConfirm+n.target.String()]; !strings.HasPrefix(waits, string(c.Digest)) && waits != "" {
-		return refuse(c, report.StaleDigest(n.target, string(c.Digest), waits)), nil
+	digest, problem := confirmed(n.target, string(c.Digest), job.Shown.Bound, job.Shown.At.Before(job.At))
+	if problem != nil {
+		return refuse(c, problem), nil
 	}
-	if err := r.say(ctx, job, n, inventory.Confirm, string(c.Digest)); err != nil {
+	if err := r.say(ctx, job, n, inventory.Confirm, digest); err != nil {
 		return report.CommandResult{}, err
 	}
 	return obeyed(c, "`"+n.target.String()+"` may do what the plan `"+string(c.Digest)+"` says, and nothing else."), nil
+}
+
+// confirmed returns the digest of the plan that a person confirms by its first digits:
+// all of it where the comment showed it before they wrote, since another plan may be
+// made to begin alike. That something else waits by now is a problem.
+func confirmed(target render.Target, written string, shown map[string]string, before bool) (string, *render.Problem) {
+	waits := shown[boundConfirm+target.String()]
+	switch {
+	case waits == "":
+		return written, nil
+	case !strings.HasPrefix(waits, written):
+		return "", report.StaleDigest(target, written, waits)
+	case before:
+		return waits, nil
+	}
+	return written, nil
 }
 
 // status says what runs where.

@@ -347,3 +347,28 @@ func TestOrphansAreSiblings(t *testing.T) {
 		t.Errorf("in another cluster the siblings are %+v", siblings)
 	}
 }
+
+// A plan is confirmed by its first digits, and what is kept is the digest of the very
+// plan that was shown: whoever can have two of them begin alike must not swap them.
+func TestAConfirmationIsOfThePlanThatWasShown(t *testing.T) {
+	target := render.Target{Environment: "live", Application: "web"}
+	full := "3f9d0c417be2" + strings.Repeat("a", 52)
+	shown := map[string]string{boundConfirm + "live/web": full}
+	for _, test := range []struct {
+		name, written string
+		shown         map[string]string
+		before        bool
+		want          string // empty where it is refused
+	}{
+		{"shown before", full[:12], shown, true, full},
+		{"shown since", full[:12], shown, false, full[:12]},
+		{"written whole", full, shown, true, full},
+		{"another waits", "000000000000", shown, true, ""},
+		{"nothing is shown here", full[:12], nil, true, full[:12]},
+	} {
+		got, problem := confirmed(target, test.written, test.shown, test.before)
+		if got != test.want || (problem != nil) != (test.want == "") {
+			t.Errorf("%s: %q, %v, want %q", test.name, got, problem, test.want)
+		}
+	}
+}
