@@ -15,8 +15,8 @@ import (
 // merely there. So nothing is held against a job but ends at which it was the only one:
 //
 //   - A job that processes ended at [suspected] times is a suspect, and from then on
-//     worked alone in its process. Its next try that ends in whatever way, but for the
-//     process's own end, clears it.
+//     worked alone in its process, until it is done once. A try that fails clears nobody:
+//     it may not have come to what ends the process.
 //   - A process that ends while it is at a suspect alone counts against that one. After
 //     [aloneBorne] such ends it is given up. Between them it pauses, ever longer.
 //   - A process that ends otherwise shows that processes end without the suspects, too,
@@ -29,18 +29,6 @@ const (
 	suspected  = 2
 	aloneBorne = 5
 )
-
-// cleared is what a row is set to where $2 is 1: nothing is held against its job.
-const cleared = `crashes = CASE WHEN $2 = 1 THEN 0 ELSE crashes END, alone = CASE WHEN $2 = 1 THEN 0 ELSE alone END`
-
-// clears returns 1 where a try that ended so has shown that its job need not end the
-// process: it was worked, to an end of its own.
-func (h *hold) clears(e ending) int {
-	if e == handed || h.alone >= aloneBorne {
-		return 0
-	}
-	return 1
-}
 
 // A suspicion is what is known against a job after a process's end.
 type suspicion struct {

@@ -45,7 +45,7 @@ func (q *Queue) finish(ctx context.Context, h *hold, row *rivertype.JobRow, o ou
 		return nil, err
 	}
 	q.tally(h, e)
-	if h.alone > 0 && h.clears(e.outcome.ending) == 1 {
+	if h.alone > 0 && e.outcome.ending == done {
 		q.exonerate(ctx, h)
 	}
 	if !e.next {
@@ -93,7 +93,8 @@ func (q *Queue) conclude(ctx context.Context, t tx, h *hold, row *rivertype.JobR
 	switch newer := e.generation > h.generation; {
 	case newer && !stopping:
 		e.next = true
-		_, err = t.exec(ctx, `UPDATE slipway_work SET working = generation, working_kind = NULL, working_payload = NULL, tries = 1, `+cleared+` WHERE key = $1`, h.key, h.clears(e.outcome.ending))
+		_, err = t.exec(ctx, `UPDATE slipway_work SET working = generation, working_kind = NULL, working_payload = NULL, tries = 1,
+			crashes = CASE WHEN $2 = 1 THEN 0 ELSE crashes END, alone = CASE WHEN $2 = 1 THEN 0 ELSE alone END WHERE key = $1`, h.key, flag(e.outcome.ending == done))
 	case newer, e.outcome.ending == handed:
 		e.outcome.ending = handed
 		err = q.release(ctx, t, h, row, e, riverdriver.JobSetStateInterrupted(row.ID, e.now, max(row.Attempt-1, 0), nil))
@@ -175,10 +176,10 @@ func (q *Queue) release(ctx context.Context, t tx, h *hold, row *rivertype.JobRo
 	if e.outcome.ending == again || e.outcome.ending == snoozed {
 		said, at = e.outcome.cause.Error(), e.now.UnixMilli()
 	}
-	_, err := t.exec(ctx, `UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL, `+cleared+`,
-		tries = CASE WHEN tries > $3 THEN tries - $3 ELSE 0 END, paused_until = $4,
-		error = CASE WHEN $5 = '' THEN error ELSE $5 END, error_at = CASE WHEN CAST($6 AS {big}) = 0 THEN error_at ELSE $6 END WHERE key = $1`,
-		h.key, h.clears(e.outcome.ending), undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at)
+	_, err := t.exec(ctx, `UPDATE slipway_work SET owner = NULL, working = NULL, working_kind = NULL, working_payload = NULL,
+		tries = CASE WHEN tries > $2 THEN tries - $2 ELSE 0 END, paused_until = $3,
+		error = CASE WHEN $4 = '' THEN error ELSE $4 END, error_at = CASE WHEN CAST($5 AS {big}) = 0 THEN error_at ELSE $5 END WHERE key = $1`,
+		h.key, undone, e.now.Add(e.outcome.pause).UnixMilli(), said, at)
 	return err
 }
 

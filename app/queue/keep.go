@@ -262,13 +262,15 @@ const updateRow = `UPDATE slipway_work SET kind = $2, payload = $3, installation
 	tries = 0, alone = CASE WHEN alone >= $9 THEN $9 - 1 ELSE alone END, paused_until = 0, cancelled = 0, failed = 0 WHERE key = $1`
 
 func update(s stored, r row, interrupts bool) []any {
-	flag := func(set bool) int64 {
-		if set {
-			return 1
-		}
-		return 0
-	}
 	return []any{s.key, s.kind, s.payload, s.installation, s.delivery, s.traceparent, flag(r.waits()), flag(interrupts), aloneBorne}
+}
+
+// flag is a truth as the tables keep it.
+func flag(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // wake has River work the keys. One that pauses between two tries does not wait for
