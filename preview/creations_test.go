@@ -69,6 +69,8 @@ func TestCreationsAreJudgedOnce(t *testing.T) {
 	judge("for the first time", a, false, first, Create, 1)
 	judge("again", a, false, first, Create, 0)
 	judge("to be carried out", a, true, first, Create, 0)
+	judge("what may be changed, which nobody asked", a, true, admission{version: "1", unreadable: true}, Create, 1)
+	judge("what may be changed, again", a, true, admission{version: "1", unreadable: true}, Create, 0)
 	judge("another content", other, true, first, Create, 1)
 	judge("admission changed", a, true, second, Create, 1)
 	judge("admission is changing", a, true, admission{version: "3", young: true}, Create, 1)
