@@ -47,7 +47,7 @@ func TestConflictsAreBegunAgain(t *testing.T) {
 		return nil
 	}))
 	request := b.request("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {value: '2', theirs: git}\n")
-	request.Ignore = rule
+	request.Ignore, request.Sync.Retry.Limit = rule, 0 // a conflict is not what waiting is for
 	b.want(b.apply(request), Applied)
 	b.wantField(`{"theirs":"3","value":"2"}`, "ConfigMap", "a", "data")
 }
