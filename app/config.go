@@ -76,17 +76,17 @@ type Server struct {
 	internalToken string
 }
 
-// Limits bound what one process does at once.
+// Limits bound what one process does at once, and what all of them write to GitHub.
 type Limits struct {
-	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero
+	Jobs     int             `json:"jobs,omitempty"`     // at once; 4 where zero. A quarter more are for installations that have none
 	Deadline metav1.Duration `json:"deadline,omitempty"` // of one plan; 10m where zero
 	DryRuns  int             `json:"dryRuns,omitempty"`  // at once and per cluster; 96 where zero
 	// Sweep is how often every repository is looked at for pushes that were never
 	// heard of, and for drift whose schedule came due; 5m where zero, never where
 	// negative.
 	Sweep metav1.Duration `json:"sweep,omitempty"`
-	// WritesPerMinute is what writes of one installation to GitHub stay under; 80,
-	// GitHub's own limit, where zero; unpaced where negative.
+	// WritesPerMinute is what writes of one installation to GitHub stay under, those of
+	// all processes together; 80, GitHub's own limit, where zero; unpaced where negative.
 	WritesPerMinute int `json:"writesPerMinute,omitempty"`
 	// WritesPerHour is the same for an hour; 500 where zero.
 	WritesPerHour int `json:"writesPerHour,omitempty"`
