@@ -61,7 +61,12 @@ func (q *Queue) strike(ctx context.Context, name string, period time.Duration, j
 			}
 			r.jobs = append(r.jobs, s)
 		}
-		interrupted, err := keep(ctx, t, group([]*request{r}))
+		groups := group([]*request{r})
+		urgent := newUrgency(groups)
+		if err := t.parts(ctx, urgent.part()); err != nil {
+			return fmt.Errorf("count waiting jobs: %w", err)
+		}
+		interrupted, err := keep(ctx, t, groups, urgent)
 		for _, key := range interrupted {
 			defer q.holds.interrupt(key)
 		}

@@ -21,13 +21,25 @@ type tx interface {
 	exec(ctx context.Context, statement string, args ...any) (int64, error)
 	// query calls each for every row.
 	query(ctx context.Context, statement string, args []any, each func(scan) error) error
-	// many runs a statement once for each list of arguments, and calls each with
-	// the index of the list for every row that it returns.
-	many(ctx context.Context, statement string, args [][]any, each func(i int, s scan) error) error
+	// parts runs statements in one round trip, where the database is elsewhere.
+	parts(ctx context.Context, parts ...part) error
 	// jobs inserts jobs of River's; no two of them of one key.
 	jobs(ctx context.Context, jobs []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 	// river is River's own view of the transaction.
 	river() riverdriver.ExecutorTx
+}
+
+// A part is a statement that is run once for each list of arguments; each is called
+// with the index of the list for every row that it returns.
+type part struct {
+	statement string
+	args      [][]any
+	each      func(i int, s scan) error
+}
+
+// many runs one part.
+func many(ctx context.Context, t tx, statement string, args [][]any, each func(i int, s scan) error) error {
+	return t.parts(ctx, part{statement, args, each})
 }
 
 // scan reads the columns of a row.

@@ -191,7 +191,7 @@ func (d *Desk) change(ctx context.Context, key string, was *Listed, do func(tx) 
 		if err != nil || !left {
 			return err
 		}
-		return wake(ctx, t, [][]stored{{{key: key, kind: kind, installation: installation}}}, []row{{fence: fence}})
+		return wake(ctx, t, [][]stored{{{key: key, kind: kind, installation: installation}}}, []row{{fence: fence}}, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("job %s: %w", key, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -61,11 +62,12 @@ func insertOptions(priority int) *river.InsertOpts {
 func (q *Queue) commit(ctx context.Context, requests []*request) error {
 	var interrupted []string
 	err := q.db.inTx(ctx, func(t tx) error {
-		fresh, err := newDeliveries(ctx, t, requests)
+		urgent := newUrgency(group(requests))
+		fresh, err := newDeliveries(ctx, t, requests, urgent.part())
 		if err != nil {
 			return fmt.Errorf("keep deliveries: %w", err)
 		}
-		interrupted, err = keep(ctx, t, group(fresh))
+		interrupted, err = keep(ctx, t, group(fresh), urgent)
 		return err
 	})
 	if err != nil {
@@ -79,8 +81,8 @@ func (q *Queue) commit(ctx context.Context, requests []*request) error {
 }
 
 // newDeliveries keeps the ids of deliveries and returns the requests that are no
-// duplicates, in their order.
-func newDeliveries(ctx context.Context, t tx, requests []*request) (fresh []*request, err error) {
+// duplicates, in their order. more is asked with it.
+func newDeliveries(ctx context.Context, t tx, requests []*request, more part) (fresh []*request, err error) {
 	listed, seen := map[string]bool{}, map[string]bool{}
 	var rows [][]any
 	for _, r := range requests {
@@ -90,13 +92,13 @@ func newDeliveries(ctx context.Context, t tx, requests []*request) (fresh []*req
 		}
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(fmt.Sprint(a...), fmt.Sprint(b...)) })
-	err = t.many(ctx, `INSERT INTO slipway_delivery (id, at) VALUES ($1, {now}) ON CONFLICT (id) DO NOTHING RETURNING id`, rows,
+	err = t.parts(ctx, part{`INSERT INTO slipway_delivery (id, at) VALUES ($1, {now}) ON CONFLICT (id) DO NOTHING RETURNING id`, rows,
 		func(_ int, s scan) error {
 			var id string
 			err := s(&id)
 			seen[id] = true
 			return err
-		})
+		}}, more)
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +136,12 @@ type row struct {
 	kind, payload, fence        string
 	workingKind, workingPayload *string
 	failed                      int
+	now                         int64 // the database's clock, in milliseconds
 }
 
 // keep makes each key's row ask for its jobs, and has River work it. It returns the
 // keys whose work is overtaken.
-func keep(ctx context.Context, t tx, groups [][]stored) (interrupted []string, err error) {
+func keep(ctx context.Context, t tx, groups [][]stored, urgent urgency) (interrupted []string, err error) {
 	if len(groups) == 0 {
 		return nil, nil
 	}
@@ -160,10 +163,10 @@ func keep(ctx context.Context, t tx, groups [][]stored) (interrupted []string, e
 		}
 		merged = append(merged, update(last, rows[i], interrupts))
 	}
-	if err := t.many(ctx, updateRow, merged, func(int, scan) error { return nil }); err != nil {
+	if err := many(ctx, t, updateRow, merged, func(int, scan) error { return nil }); err != nil {
 		return nil, fmt.Errorf("keep jobs: %w", err)
 	}
-	return interrupted, wake(ctx, t, groups, rows)
+	return interrupted, wake(ctx, t, groups, rows, urgent)
 }
 
 // raise inserts the rows that are not there, and raises the generation of those that
@@ -181,13 +184,13 @@ func raise(ctx context.Context, t tx, groups [][]stored) ([]row, error) {
 		args[i] = []any{last.key, newFence(), last.kind, last.payload, last.installation, last.delivery, last.traceparent}
 	}
 	rows := make([]row, len(groups))
-	err := t.many(ctx, `INSERT INTO slipway_work (key, generation, fence, kind, payload, installation, asked_at, delivery, traceparent)
+	err := many(ctx, t, `INSERT INTO slipway_work (key, generation, fence, kind, payload, installation, asked_at, delivery, traceparent)
 		VALUES ($1, 1, $2, $3, $4, $5, {now}, $6, $7)
 		ON CONFLICT (key) DO UPDATE SET generation = slipway_work.generation + 1
-		RETURNING generation, claim, working, kind, CASE WHEN generation = 1 THEN '' ELSE payload END, fence, working_kind, working_payload, failed`, args,
+		RETURNING generation, claim, working, kind, CASE WHEN generation = 1 THEN '' ELSE payload END, fence, working_kind, working_payload, failed, {now}`, args,
 		func(i int, s scan) error {
 			r := &rows[i]
-			return s(&r.generation, &r.claim, &r.working, &r.kind, &r.payload, &r.fence, &r.workingKind, &r.workingPayload, &r.failed)
+			return s(&r.generation, &r.claim, &r.working, &r.kind, &r.payload, &r.fence, &r.workingKind, &r.workingPayload, &r.failed, &r.now)
 		})
 	return rows, err
 }
@@ -275,23 +278,22 @@ func flag(set bool) int64 {
 
 // wake has River work the keys. One that pauses between two tries does not wait for
 // the rest of its pause.
-func wake(ctx context.Context, t tx, groups [][]stored, rows []row) error {
-	priorities, err := priorities(ctx, t, groups)
-	if err != nil {
-		return err
-	}
+func wake(ctx context.Context, t tx, groups [][]stored, rows []row, urgent urgency) error {
 	params := make([]river.InsertManyParams, len(groups))
 	for i, g := range groups {
 		params[i] = river.InsertManyParams{
 			Args:       reconcile{Key: g[0].key, Fence: rows[i].fence, Installation: g[0].installation},
-			InsertOpts: insertOptions(priorities[g[0].installation]),
+			InsertOpts: insertOptions(urgent.priority(g[0].installation)),
 		}
 	}
 	results, err := t.jobs(ctx, params)
 	if err != nil {
 		return fmt.Errorf("have jobs worked: %w", err)
 	}
-	for _, result := range results {
+	for i, result := range results {
+		if err := atOnce(ctx, t, result, rows[i].now); err != nil {
+			return err
+		}
 		if result.UniqueSkippedAsDuplicate && result.Job.State != rivertype.JobStateRunning {
 			if _, err := t.river().JobRetry(ctx, &riverdriver.JobRetryParams{ID: result.Job.ID}); err != nil {
 				return fmt.Errorf("wake a job: %w", err)
@@ -301,33 +303,59 @@ func wake(ctx context.Context, t tx, groups [][]stored, rows []row) error {
 	return nil
 }
 
+// skewBorne is how long a job may wait because clocks differ.
+const skewBorne = 100 * time.Millisecond
+
+// atOnce has a new job worked that River would have wait: it takes this process's clock
+// for when a job is due, and the database's for what time it is, which may be behind.
+// now is the database's in milliseconds, 0 where it was not read.
+func atOnce(ctx context.Context, t tx, result *rivertype.JobInsertResult, now int64) error {
+	if result.UniqueSkippedAsDuplicate || now != 0 && result.Job.ScheduledAt.Sub(time.UnixMilli(now)) < skewBorne {
+		return nil
+	}
+	if _, err := t.exec(ctx, `UPDATE river_job SET scheduled_at = {moment} WHERE id = $1 AND scheduled_at > {moment}`, result.Job.ID); err != nil {
+		return fmt.Errorf("have a job worked at once: %w", err)
+	}
+	return nil
+}
+
 // steps are how many jobs of an installation may wait before its next one goes behind
 // those of installations that have fewer.
 var steps = []int{10, 50, 250}
 
-// priorities says how urgent the installations' next jobs are, 1 to 4: the more of an
-// installation wait, the less.
-func priorities(ctx context.Context, t tx, groups [][]stored) (map[int64]int, error) {
-	found := map[int64]int{}
-	var args [][]any
+// An urgency says how many jobs of each installation wait: the more, the less urgent is
+// its next.
+type urgency map[int64]int
+
+// newUrgency has the installations of jobs. Its part counts.
+func newUrgency(groups [][]stored) urgency {
+	u := urgency{}
 	for _, g := range groups {
-		if installation := g[0].installation; found[installation] == 0 {
-			found[installation] = 1
-			args = append(args, []any{installation, steps[len(steps)-1] + 1})
-		}
+		u[g[0].installation] = 0
 	}
-	err := t.many(ctx, `SELECT count(*) FROM (SELECT 1 FROM slipway_work WHERE installation = $1 AND failed = 0 LIMIT $2) AS waiting`, args, func(i int, s scan) error {
+	return u
+}
+
+func (u urgency) part() part {
+	var args [][]any
+	for installation := range u {
+		args = append(args, []any{installation, steps[len(steps)-1] + 1})
+	}
+	return part{`SELECT count(*) FROM (SELECT 1 FROM slipway_work WHERE installation = $1 AND failed = 0 LIMIT $2) AS waiting`, args, func(i int, s scan) error {
 		var waiting int
 		err := s(&waiting)
-		for _, step := range steps {
-			if waiting > step {
-				found[args[i][0].(int64)]++
-			}
-		}
+		u[args[i][0].(int64)] = waiting
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count an installation's jobs: %w", err)
+	}}
+}
+
+// priority is River's, from 1 to 4.
+func (u urgency) priority(installation int64) int {
+	priority := 1
+	for _, step := range steps {
+		if u[installation] > step {
+			priority++
+		}
 	}
-	return found, nil
+	return priority
 }

@@ -119,11 +119,11 @@ func (e everything) write(ctx context.Context, t tx) error {
 	}
 	nothing := func(int, scan) error { return nil }
 	err = errors.Join(
-		t.many(ctx, `INSERT INTO slipway_work (fence, `+movedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, work, nothing),
-		t.many(ctx, `INSERT INTO slipway_delivery (id, at) VALUES ($1, $2)`, e.deliveries, nothing),
-		t.many(ctx, `INSERT INTO slipway_clock (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, e.clocks, nothing))
+		many(ctx, t, `INSERT INTO slipway_work (fence, `+movedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, work, nothing),
+		many(ctx, t, `INSERT INTO slipway_delivery (id, at) VALUES ($1, $2)`, e.deliveries, nothing),
+		many(ctx, t, `INSERT INTO slipway_clock (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, e.clocks, nothing))
 	for ; err == nil && len(groups) > 0; groups, rows = groups[min(together, len(groups)):], rows[min(together, len(rows)):] {
-		err = wake(ctx, t, groups[:min(together, len(groups))], rows[:min(together, len(rows))])
+		err = wake(ctx, t, groups[:min(together, len(groups))], rows[:min(together, len(rows))], nil)
 	}
 	return err
 }

@@ -147,45 +147,35 @@ func eachPostgresRow(rows pgx.Rows, each func(scan) error) error {
 	return rows.Err()
 }
 
-func (t *postgresTx) many(ctx context.Context, statement string, args [][]any, each func(int, scan) error) (err error) {
-	if len(args) == 0 {
-		return nil
-	}
-	statement = t.d.fill.Replace(statement)
+func (t *postgresTx) parts(ctx context.Context, parts ...part) (err error) {
 	var batch pgx.Batch
-	for _, a := range args {
-		batch.Queue(statement, a...)
+	for _, p := range parts {
+		statement := t.d.fill.Replace(p.statement)
+		for _, a := range p.args {
+			batch.Queue(statement, a...)
+		}
+	}
+	if batch.Len() == 0 {
+		return nil
 	}
 	results := t.t.SendBatch(ctx, &batch)
 	defer func() { err = errors.Join(err, results.Close()) }()
-	for i := range args {
-		rows, err := results.Query()
-		if err != nil {
-			return err
-		}
-		if err := eachPostgresRow(rows, func(s scan) error { return each(i, s) }); err != nil {
-			return err
+	for _, p := range parts {
+		for i := range p.args {
+			rows, err := results.Query()
+			if err != nil {
+				return err
+			}
+			if err := eachPostgresRow(rows, func(s scan) error { return p.each(i, s) }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// jobs has those worked at once that River would have wait: it takes this process's
-// clock for when a job is due, and the database's, which may be behind, for what time
-// it is.
 func (t *postgresTx) jobs(ctx context.Context, jobs []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-	results, err := t.d.client.InsertManyTx(ctx, t.t, jobs)
-	if err != nil {
-		return nil, err
-	}
-	var ids []int64
-	for _, result := range results {
-		if !result.UniqueSkippedAsDuplicate {
-			ids = append(ids, result.Job.ID)
-		}
-	}
-	_, err = t.exec(ctx, `UPDATE river_job SET scheduled_at = {moment} WHERE id = ANY($1) AND scheduled_at > {moment}`, ids)
-	return results, err
+	return t.d.client.InsertManyTx(ctx, t.t, jobs)
 }
 
 func (t *postgresTx) river() riverdriver.ExecutorTx { return t.d.driver.UnwrapExecutor(t.t) }

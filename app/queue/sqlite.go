@@ -223,21 +223,30 @@ func eachSQLiteRow(rows *sql.Rows, each func(scan) error) error {
 	return rows.Err()
 }
 
-func (t *sqliteTx) many(ctx context.Context, statement string, args [][]any, each func(int, scan) error) (err error) {
-	if len(args) == 0 {
+func (t *sqliteTx) parts(ctx context.Context, parts ...part) error {
+	for _, p := range parts {
+		if err := t.part(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *sqliteTx) part(ctx context.Context, p part) (err error) {
+	if len(p.args) == 0 {
 		return nil
 	}
-	prepared, err := t.t.PrepareContext(ctx, t.d.fill.Replace(statement))
+	prepared, err := t.t.PrepareContext(ctx, t.d.fill.Replace(p.statement))
 	if err != nil {
 		return t.d.named(err)
 	}
 	defer func() { err = errors.Join(err, prepared.Close()) }()
-	for i, a := range args {
+	for i, a := range p.args {
 		rows, err := prepared.QueryContext(ctx, a...)
 		if err != nil {
 			return t.d.named(err)
 		}
-		if err := eachSQLiteRow(rows, func(s scan) error { return each(i, s) }); err != nil {
+		if err := eachSQLiteRow(rows, func(s scan) error { return p.each(i, s) }); err != nil {
 			return t.d.named(err)
 		}
 	}
