@@ -91,7 +91,7 @@ func internal(token string) Internal {
 	return Internal{
 		Token: token, Metrics: registry, Log: quiet(),
 		Jobs: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "all jobs") }),
-		Now: func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) },
+		Now:  func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) },
 		Status: func(context.Context) Status {
 			return Status{
 				Version:  "v1.2.3",
