@@ -492,3 +492,25 @@ func TestAWebhookWithoutDryRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestAnObjectThatComesMeanwhile is created by somebody between the two questions
+// about it: it is looked at anew.
+func TestAnObjectThatComesMeanwhile(t *testing.T) {
+	b := newBed(t)
+	b.hook("Mutating", func(request admissionreview.AdmissionRequest, response *admissionreview.AdmissionResponse) {
+		if request.Kind.Kind == "ConfigMap" {
+			patching(response, `{"op": "add", "path": "/data/stamped", "value": "yes"}`)
+		}
+	})
+	config := b.cluster.Config()
+	before(config, func(r *http.Request) bool { return r.Method == http.MethodPost }, func() { b.create("somebody", strings.Replace(configuration, "blue", "red", 1)) })
+	c := b.planAs(b.as(config, ClusterOptions{}), "", configuration).Changes[0]
+	if c.Action != Update {
+		t.Errorf("it is %s because %s", c.Action, c.Reason)
+	}
+	for _, f := range c.Fields {
+		if f.Source == FromAdmission {
+			t.Errorf("an update has %s of admission's", f.Path)
+		}
+	}
+}
