@@ -39,15 +39,15 @@ func TestCommandsAreJudgedByWhatWasShown(t *testing.T) {
 		t.Errorf("commands that rest on nothing looked at the comment: %+v, %v", job, err)
 	}
 	commands := parse("/apply test\n/apply live")
-	job, err := w.seen(ctx, RunCommands{Number: 7}, commands)
-	if err != nil {
+	if _, err := w.seen(ctx, RunCommands{Number: 7}, commands); err != nil {
 		t.Fatal(err)
 	}
 	again, err := DecodeJob(RunCommands{}.Kind(), kept)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job, err = w.seen(ctx, again.(RunCommands), commands); err != nil {
+	job, err := w.seen(ctx, again.(RunCommands), commands)
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := RunCommands{Number: 7, Shown: &Shown{Bound: map[string]string{"live/web": "a"}, At: noon.Add(time.Minute)}}

@@ -85,7 +85,7 @@ func TestReadsAreToldToTheLedger(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		ahead := ledger.at["pace/1/points"].Sub(time.Now())
+		ahead := time.Until(ledger.at["pace/1/points"])
 		if want := time.Duration(10*readsTold) * other.ledger.points.each; ahead != want {
 			t.Errorf("the account is %s ahead after %d reads, want %s", ahead, 10*readsTold, want)
 		}

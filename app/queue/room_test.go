@@ -49,7 +49,7 @@ func TestRoom(t *testing.T) {
 		if len(second) != 0 {
 			t.Fatal("entered while a suspect is there")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if len(second) != 1 {
 			t.Fatal("nobody enters although a suspect was alone for long enough")
