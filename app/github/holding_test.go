@@ -27,7 +27,7 @@ func TestWritesAskWhetherTheJobIsHeld(t *testing.T) {
 		"comment": func(ctx context.Context) error {
 			return w.slipway.Comments().Publish(ctx, w.where, w.pull, body("one"))
 		},
-		"check":    func(ctx context.Context) error { return w.slipway.Checks().Start(ctx, w.where, w.head, "", false) },
+		"check":    func(ctx context.Context) error { return w.slipway.Checks().Start(ctx, w.where, w.head, "", true) },
 		"reaction": func(ctx context.Context) error { return w.slipway.Reactions().React(ctx, w.where, comment, "eyes") },
 		"outlives": func(ctx context.Context) error {
 			return w.slipway.Checks().Conclude(context.WithoutCancel(ctx), w.where, w.head, []report.Check{check("slipway", report.Success, 1)}, false)
