@@ -150,7 +150,7 @@ func TestLargeInputs(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"2 targets change: 10,001 create · 6 targets cannot be rendered", "| `live/many` (new) | 10,000 |",
+		"2 targets change: 10,001 creates · 6 targets cannot be rendered", "| `live/many` (new) | 10,000 |",
 		"**Left out for its size:** of 1 target only its line",
 	} {
 		if !strings.Contains(said.Comment, want) {
