@@ -167,7 +167,7 @@ type death struct {
 // runtime mostly says so. Where it is in the middle of collecting garbage it faults
 // instead, on a stack of its own, which is that of "goroutine 0".
 func (w *worker) starved() bool {
-	return w.last.has("out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread") ||
+	return w.last.has("out of memory", "cannot allocate memory", "failed to allocate", "failed to create new OS thread", "pthread_create failed") ||
 		w.last.has("SIGSEGV") && w.last.has("\ngoroutine 0 gp=")
 }
 
