@@ -44,7 +44,7 @@ func TestRoom(t *testing.T) {
 		}
 		first()
 		leave := <-alone
-		time.Sleep(solitude - 1)
+		time.Sleep(solitude - time.Nanosecond)
 		synctest.Wait()
 		if len(second) != 0 {
 			t.Fatal("entered while a suspect is there")
