@@ -115,7 +115,7 @@ func (in *intake) keep(all []*request) {
 		answer(all, err)
 		return
 	}
-	for i, r := range all {
+	for i := range all {
 		err := in.attempt(all[i : i+1])
 		if errors.Is(err, context.DeadlineExceeded) {
 			answer(all[i:], err)
@@ -123,7 +123,6 @@ func (in *intake) keep(all []*request) {
 		}
 		in.note(err)
 		answer(all[i:i+1], err)
-		_ = r
 	}
 }
 
