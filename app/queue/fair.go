@@ -80,6 +80,8 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 		f.busy[installation]++
 		f.total++
 		return verdict{enter: true}
+	case v.yields && now.Sub(came) < looked: // short jobs make room by themselves
+		v.yields = false
 	case v.yields && f.asked.Before(came):
 		return verdict{stale: true, since: came}
 	case v.yields:

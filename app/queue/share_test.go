@@ -36,8 +36,14 @@ func TestWhoGetsAWorker(t *testing.T) {
 			for installation, n := range tc.doors {
 				f.doors[installation] = n
 			}
-			came := time.Now()
-			f.waiting, f.asked = tc.waiting, came.Add(time.Nanosecond)
+			f.waiting, f.asked = tc.waiting, time.Now()
+			if v := f.judge(tc.of, time.Now()); v.yields {
+				t.Error("sent back before it waited at the door")
+			} else if v.enter {
+				f.leave(tc.of)
+			}
+			came := time.Now().Add(-looked)
+			f.asked = time.Now()
 			v := f.judge(tc.of, came)
 			if v.stale {
 				t.Fatal("asks again")
