@@ -24,8 +24,9 @@ type fair struct {
 	total   int           // of busy
 	doors   map[int64]int // jobs of each installation that wait to be let in
 	called  map[int64]time.Time
-	waiting []int64   // installations with jobs that nobody has in hand, in order
-	asked   time.Time // when that was so
+	served  map[int64]time.Time // when an installation's last job was let in
+	waiting []int64             // installations with jobs that nobody has in hand, in order
+	asked   time.Time           // when that was so
 	changed chan struct{}
 	closed  bool
 
@@ -33,7 +34,7 @@ type fair struct {
 }
 
 func newFair(workers int) *fair {
-	return &fair{workers: workers, busy: map[int64]int{}, doors: map[int64]int{}, called: map[int64]time.Time{}, changed: make(chan struct{})}
+	return &fair{workers: workers, busy: map[int64]int{}, doors: map[int64]int{}, called: map[int64]time.Time{}, served: map[int64]time.Time{}, changed: make(chan struct{})}
 }
 
 // spare are the workers for installations that have none.
@@ -45,6 +46,10 @@ const (
 	// aside is how long a job that was sent back stands aside.
 	aside = time.Second
 )
+
+// turn is how long after it got a worker an installation waits before others stand back
+// for it: where jobs are short, River's order is fair enough, and costs nothing.
+var turn = time.Second
 
 // A verdict says what becomes of a job of an installation.
 type verdict struct {
@@ -67,7 +72,7 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 	v := verdict{changed: f.changed}
 	fewer := 0
 	for _, other := range f.waiting {
-		if other == installation || f.busy[other] >= mine {
+		if other == installation || f.busy[other] >= mine || now.Sub(f.served[other]) < turn {
 			continue
 		}
 		fewer++
@@ -79,6 +84,7 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 	case mine == 0, f.total+fewer < f.workers:
 		f.busy[installation]++
 		f.total++
+		f.served[installation] = now
 		return verdict{enter: true}
 	case v.yields && now.Sub(came) < looked: // short jobs make room by themselves
 		v.yields = false

@@ -71,9 +71,9 @@ func TestLongJobsLeaveOthersTheirShare(t *testing.T) {
 			t.Fatal("a fifth job of the storm was begun")
 		}
 		jobs.letGo(storm[0])
-		jobs.letGo(storm[1])
+		jobs.letGo(storm[1]) // there is one worker then; the storm has two, the other one
 		if next := await(t, "the next job", jobs.begun); handlers.RepositoryOf(next).Installation != 2 {
-			t.Error("the storm has two workers and got a third, though the other had one")
+			t.Error("the storm got the worker, though the other had fewer")
 		}
 		for i := range 20 {
 			if key := of(1, i).Key(); key != storm[0].Key() && key != storm[1].Key() {
