@@ -21,3 +21,10 @@ func Change(ctx context.Context, q *Queue, statements ...string) error {
 		return nil
 	})
 }
+
+// AtDoor is how many jobs of an installation wait for one of this process's workers.
+func AtDoor(q *Queue, installation int64) int {
+	q.fair.mu.Lock()
+	defer q.fair.mu.Unlock()
+	return q.fair.doors[installation]
+}

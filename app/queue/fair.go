@@ -12,10 +12,11 @@ import (
 )
 
 // fair shares this process's workers between installations, since a worker that has
-// begun a long job cannot be asked to leave it. A worker goes to one of the
-// installations that have the fewest of them. A few workers more than were asked for
-// are for installations that have none, so that those begin at once even while others
-// have all.
+// begun a long job cannot be asked to leave it. While all are busy, jobs that River
+// gave out wait at the door, and those of installations that have the fewest workers
+// take the place of others there; whoever is at the door gets the next worker. A few
+// workers more than were asked for are for installations that have none, so that those
+// begin at once even while others have all.
 type fair struct {
 	workers int
 
@@ -66,34 +67,31 @@ func (f *fair) judge(installation int64, came time.Time) verdict {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mine, now := f.busy[installation], time.Now()
-	if mine > 0 && now.Sub(f.asked) > looked {
-		return verdict{stale: true, since: now.Add(-looked)}
-	}
-	v := verdict{changed: f.changed}
-	fewer := 0
-	for _, other := range f.waiting {
-		if other == installation || f.busy[other] >= mine || now.Sub(f.served[other]) < turn {
-			continue
-		}
-		fewer++
-		if !v.yields && f.doors[other] == 0 && now.Sub(f.called[other]) > looked {
-			v.yield, v.yields = other, true
-		}
-	}
 	switch {
-	case mine == 0, f.total+fewer < f.workers:
+	case mine == 0, f.total < f.workers:
 		f.busy[installation]++
 		f.total++
 		f.served[installation] = now
 		return verdict{enter: true}
-	case v.yields && now.Sub(came) < looked: // short jobs make room by themselves
-		v.yields = false
-	case v.yields && f.asked.Before(came):
-		return verdict{stale: true, since: came}
-	case v.yields:
-		f.called[v.yield] = now
+	case now.Sub(came) < looked: // short jobs make room by themselves
+		return verdict{changed: f.changed}
+	case now.Sub(f.asked) > looked:
+		return verdict{stale: true, since: now.Add(-looked)}
 	}
-	return v
+	for _, other := range f.waiting {
+		if f.deserves(other, installation, now) {
+			f.called[other] = now
+			return verdict{yield: other, yields: true}
+		}
+	}
+	return verdict{changed: f.changed}
+}
+
+// deserves reports whether an installation that waits is to be at the door in place of
+// another. The caller holds the lock.
+func (f *fair) deserves(other, than int64, now time.Time) bool {
+	return f.busy[other] < f.busy[than] && f.doors[other] == 0 &&
+		now.Sub(f.served[other]) >= turn && now.Sub(f.called[other]) > looked
 }
 
 // leave makes room.

@@ -21,12 +21,11 @@ func TestWhoGetsAWorker(t *testing.T) {
 		{"and no more", busy{1: 4}, nil, []int64{1}, 1, false, 0},
 		{"who has none gets a spare one", busy{1: 4}, nil, []int64{1, 2}, 2, true, 0},
 		{"a spare one is for nobody else", busy{1: 4}, nil, []int64{1, 2}, 1, false, 2},
-		{"there is room for both", busy{1: 2}, nil, []int64{1, 2}, 1, true, 0},
-		{"the last worker is the other's", busy{1: 3}, nil, []int64{1, 2}, 1, false, 2},
-		{"who is at the door is not called", busy{1: 3}, busy{2: 1}, []int64{1, 2}, 1, false, 0},
-		{"who has as many waits its turn", busy{1: 2, 2: 1}, nil, []int64{2}, 2, true, 0},
-		{"who has fewer goes first", busy{1: 2, 2: 1}, nil, []int64{1, 2}, 1, false, 2},
-		{"the clock is somebody, too", busy{1: 3}, nil, []int64{0, 1}, 1, false, 0},
+		{"no worker is idle", busy{1: 3}, nil, []int64{1, 2}, 1, true, 0},
+		{"who is at the door is not called", busy{1: 4}, busy{2: 1}, []int64{1, 2}, 1, false, 0},
+		{"who has fewer stays at the door", busy{1: 3, 2: 1}, nil, []int64{1, 2}, 2, false, 0},
+		{"and goes first", busy{1: 3, 2: 1}, nil, []int64{1, 2}, 1, false, 2},
+		{"who has as many waits its turn", busy{1: 2, 2: 2}, nil, []int64{1, 2}, 1, false, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFair(4)
@@ -37,13 +36,7 @@ func TestWhoGetsAWorker(t *testing.T) {
 				f.doors[installation] = n
 			}
 			f.waiting, f.asked = tc.waiting, time.Now()
-			if v := f.judge(tc.of, time.Now()); v.yields {
-				t.Error("sent back before it waited at the door")
-			} else if v.enter {
-				f.leave(tc.of)
-			}
 			came := time.Now().Add(-looked)
-			f.asked = time.Now()
 			v := f.judge(tc.of, came)
 			if v.stale {
 				t.Fatal("asks again")
@@ -51,14 +44,14 @@ func TestWhoGetsAWorker(t *testing.T) {
 			if v.enter != tc.enter || v.yield != tc.yield {
 				t.Errorf("got %+v", v)
 			}
-			if !v.enter && tc.doors == nil && v.yields != (tc.name != "and no more") {
-				t.Errorf("yields is %t", v.yields)
-			}
 			if !v.yields {
 				return
 			}
 			if again := f.judge(tc.of, came); again.yields {
 				t.Error("called the same installation twice at once")
+			}
+			if fresh := f.judge(tc.of, time.Now()); fresh.yields || fresh.enter {
+				t.Error("sent back before it waited at the door")
 			}
 		})
 	}
