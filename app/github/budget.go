@@ -7,13 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/slipwayhq/slipway/handlers"
 )
 
 // A Pace is what one installation may write, and ask, of GitHub. A figure of 0 is
@@ -375,55 +372,4 @@ type errPaused struct{ until time.Time }
 
 func (e *errPaused) Error() string {
 	return fmt.Sprintf("not asked, within GitHub's limits, before %s", e.until.UTC().Format(time.RFC3339))
-}
-
-// budgeted is the transport that asks the budget before each read, and tells it of
-// each answer. Writes have had their turn already, outside the time that one
-// request may take; since they may have waited for it, they ask here whether the job
-// is still this process's.
-type budgeted struct {
-	next   http.RoundTripper
-	budget *budget
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (t budgeted) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet {
-		if err := t.budget.read(r.Context()); err != nil {
-			return nil, err
-		}
-	} else if err := handlers.Holding(r.Context()); err != nil {
-		return nil, err
-	}
-	response, err := t.next.RoundTrip(r)
-	if err == nil {
-		t.budget.heard(response)
-	}
-	return response, err
-}
-
-// creates reports whether an operation makes something new of what GitHub counts
-// as content.
-func (op Operation) creates() bool {
-	switch op {
-	case pullsCreate, issuesCreate, issuesCreateComment, checksCreate, reactionsCreate, deploymentsCreate, deploymentsCreateStatus:
-		return true
-	}
-	return false
-}
-
-// itself reports whether an operation is called as the App itself, by its key.
-func (op Operation) itself() bool {
-	return strings.HasPrefix(op.ID, "apps/") && op != appsListRepositories
-}
-
-// rank orders writes that wait: decisions, then what is said, then decorations.
-func (op Operation) rank() int {
-	switch {
-	case strings.HasPrefix(op.ID, "checks/"):
-		return 0
-	case strings.HasPrefix(op.ID, "reactions/"):
-		return 2
-	}
-	return 1
 }

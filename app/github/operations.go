@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -136,4 +137,30 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.calls.WithLabelValues(operationOf(r), strconv.Itoa(status)).Inc()
 	return response, err
+}
+
+// creates reports whether an operation makes something new of what GitHub counts
+// as content.
+func (op Operation) creates() bool {
+	switch op {
+	case pullsCreate, issuesCreate, issuesCreateComment, checksCreate, reactionsCreate, deploymentsCreate, deploymentsCreateStatus:
+		return true
+	}
+	return false
+}
+
+// itself reports whether an operation is called as the App itself, by its key.
+func (op Operation) itself() bool {
+	return strings.HasPrefix(op.ID, "apps/") && op != appsListRepositories
+}
+
+// rank orders writes that wait: decisions, then what is said, then decorations.
+func (op Operation) rank() int {
+	switch {
+	case strings.HasPrefix(op.ID, "checks/"):
+		return 0
+	case strings.HasPrefix(op.ID, "reactions/"):
+		return 2
+	}
+	return 1
 }
